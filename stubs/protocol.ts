@@ -2,31 +2,54 @@
  * What is said between a stub and whoever steers it. Plain data only: it crosses a container's wall.
  */
 
-/** Requests carry this header, so that many claims can share one stub. */
+/**
+ * Requests carry this header, so that many claims can share one stub. A client that cannot set headers
+ * (a browser's `EventSource`) may use a query parameter of the same name.
+ */
 export const NONCE_HEADER = 'x-topology-nonce'
 
 /** Where a stub takes its orders, apart from its service port. Every request needs the run's token. */
 export const CONTROL_PORT = 7077
 
+/** The paths that a stub tells apart, as in the platform's contract. */
+export interface StubPaths {
+  /** Prefix of the API, with its slashes: `/api/`. */
+  api: string
+  /** What the backend sees in place of `api`: the same when kept, `/` when stripped. */
+  apiAtBackend: string
+  login: string
+  stream?: string
+  /** Prefix of the frontend's immutable files. */
+  static: string
+}
+
+/** A header as it stands on the wire; bytes past ASCII are read as Latin-1. */
+export type Header = [name: string, value: string]
+
 /** How a stub is to answer requests with a certain nonce. Without one it behaves as the real service would. */
 export interface Steering {
   status?: number
   /** Sent as given, repeats included, in place of the stub's own headers of the same name. */
-  headers?: [name: string, value: string][]
+  headers?: Header[]
   /** Headers that the stub would send by itself, to be left out (lower case). */
   without?: string[]
+  /** Sent as UTF-8. */
   body?: string
+  /** Bytes that are no text (a compressed body, say), in base64; in place of `body`. */
+  bodyBase64?: string
   /** A generated body of this many bytes (the letter `x`). */
   bodyBytes?: number
-  trailers?: [name: string, value: string][]
+  trailers?: Header[]
   /** Wait before the answer begins. */
   delayMs?: number
   /** Never answer; the request stays open until the client goes or the stub ends. */
   hold?: boolean
   /** Answer as an event stream that the steerer feeds. */
   stream?: boolean
-  /** Close the connection after this many bytes of the body. */
+  /** Close the connection after this many bytes of the body; 0 closes it after the headers. */
   dieAfterBytes?: number
+  /** Close the connection once the request has arrived, without a byte of an answer. */
+  dieUnanswered?: boolean
 }
 
 /** One request, as it reached a stub. */
@@ -37,35 +60,42 @@ export interface RequestRecord {
   instance: string
   nonce: string | undefined
   method: string
-  /** The request target exactly as received. */
+  /** The request target exactly as received; bytes past ASCII are read as Latin-1. */
   target: string
   httpVersion: string
   /** In order and case as received. */
-  headers: [name: string, value: string][]
+  headers: Header[]
   /** Address and port of the peer that connected. */
   peer: { address: string; port: number }
   /** The port it came in on. */
   localPort: number
+  /** `sha256` (hexadecimal) is empty until the body has ended, whole or cut off. */
   body: { bytes: number; sha256: string; complete: boolean }
   /** Milliseconds of the stub's clock. */
   receivedAt: number
-  /** What the stub answered, once it has. */
+  /** What the stub answers with, once its status and headers are sent. */
   answered?: { status: number; at: number }
+  /** When the stub was done with it: the answer is out, or the connection was closed as told. */
+  finishedAt?: number
   /** When the peer went away before the answer was complete. */
   abortedAt?: number
 }
 
-/** Something reached a service port that is not HTTP. */
+/** Something reached a service port that is not HTTP, or not HTTP that the stub's parser accepts. */
 export interface ForeignRecord {
   role: 'frontend' | 'backend'
   peer: { address: string; port: number }
   localPort: number
-  /** The first bytes, in hexadecimal. `16 03` begins a TLS handshake. */
+  /** The first bytes (at most 4096), in hexadecimal. `1603` begins a TLS handshake. */
   firstBytes: string
+  /** Why the parser gave up, in its own word: `HPE_INVALID_METHOD`. */
+  reason: string
+  /** The nonce, where the bytes carry one (a method that the parser does not know, say). */
+  nonce: string | undefined
   receivedAt: number
 }
 
-/** An event stream that a backend stub holds open. */
+/** An event stream that a stub holds open. */
 export interface StreamState {
   id: number
   /** The request that opened it. */
@@ -95,6 +125,12 @@ export type DatabaseServer =
   /** One whose certificate comes from the right authority, but carries another name. */
   | 'other-name'
 
+/** What a stand-in database server shows. PEM; the certificate may be followed by its intermediates. */
+export interface StandInCertificate {
+  certificate: string
+  key: string
+}
+
 /** What came of a backend's attempt to connect to its database. */
 export interface DatabaseRecord {
   connected: boolean
@@ -103,4 +139,54 @@ export interface DatabaseRecord {
   /** A stand-in's view: did the client go on (sent its start-up message, which holds user and database names, in this way)? */
   wentOn?: 'in plain text' | 'encrypted' | 'no'
   error?: string
+}
+
+/** A stub prints this as one line of JSON on standard output when its ports are open. */
+export interface ReadyLine {
+  ready: true
+  role: 'frontend' | 'backend'
+  instance: string
+  port: number
+  controlPort: number
+}
+
+/** A span to wait, in milliseconds; 0 or none looks once. */
+interface Bound {
+  withinMs?: number
+}
+
+/** Bytes for an event stream. */
+export type StreamData = { utf8: string } | { base64: string }
+
+/**
+ * Every order that a stub takes: `POST /NAME` with `takes` as JSON is answered with `gives` as JSON.
+ * An order that waits answers with what there is when its time is up.
+ */
+export interface Orders {
+  steer: { takes: { nonce: string; steering: Steering }; gives: null }
+  /** Without a nonce: the requests that carried none. `settled` counts only those that are over. */
+  requests: {
+    takes: Bound & { nonce?: string; atLeast?: number; settled?: boolean }
+    gives: RequestRecord[]
+  }
+  foreign: { takes: Bound & { atLeast?: number }; gives: ForeignRecord[] }
+  /** Each stream is handed out once, in the order of opening. */
+  'next-stream': { takes: Bound & { nonce: string }; gives: StreamState | null }
+  send: { takes: { id: number; data: StreamData }; gives: StreamState }
+  /** `abruptly` cuts the connection in place of ending the answer. */
+  'end-stream': { takes: { id: number; abruptly?: boolean }; gives: StreamState }
+  'stream-state': { takes: { id: number; closedWithinMs?: number }; gives: StreamState }
+  /** Reaches every open stream of this stub and says how many. */
+  publish: { takes: { data: StreamData }; gives: { streams: number } }
+  dial: { takes: { host: string; port: number; withinMs: number }; gives: DialRecord }
+  whoami: { takes: Record<string, never>; gives: { address: string; port: number } }
+  /** The backend's ordinary connection, opened again if it was lost. */
+  database: { takes: Record<string, never>; gives: DatabaseRecord }
+  /** A new connection, closed again. The TLS stand-ins need a certificate. */
+  'connect-database': {
+    takes: { server: DatabaseServer; certificate?: StandInCertificate }
+    gives: DatabaseRecord
+  }
+  /** Without a nonce, everything but the open streams. */
+  forget: { takes: { nonce?: string }; gives: null }
 }
