@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { valueOf } from './headers.ts'
+import { headerValue } from './headers.ts'
 import { atBackend, pathOf } from './paths.ts'
 import type { Header, RequestRecord, StubPaths } from './protocol.ts'
 
@@ -23,8 +23,8 @@ export function answerOf(
 
 /** A short digest of who asks, by cookie and authorization; `anonymous` for neither. */
 export function identityOf(headers: readonly Header[]): string {
-  const authorization = valueOf(headers, 'authorization') ?? ''
-  const cookie = valueOf(headers, 'cookie') ?? ''
+  const authorization = headerValue(headers, 'authorization') ?? ''
+  const cookie = headerValue(headers, 'cookie') ?? ''
   if (authorization === '' && cookie === '') return 'anonymous'
   return createHash('sha256').update(`${authorization}\n${cookie}`).digest('hex').slice(0, 16)
 }

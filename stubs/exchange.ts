@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { pairs, valueOf } from './headers.ts'
+import { headerValue, pairs } from './headers.ts'
 import { type Header, NONCE_HEADER, type RequestRecord } from './protocol.ts'
 import type { Records } from './records.ts'
 
@@ -28,6 +28,8 @@ export function openExchange(req: IncomingMessage, res: ServerResponse, by: Reco
   const record = beginRecord(req, by)
   const bodyEnd = followBody(req, record, by.records)
   const gone = new AbortController()
+  // A write to a peer that has just gone; 'close' follows and is what counts.
+  res.on('error', () => {})
   res.on('finish', () => {
     finish(record, by.records)
   })
@@ -67,7 +69,7 @@ export function beginRecord(req: IncomingMessage, { role, instance, records }: R
     id: records.nextId(),
     role,
     instance,
-    nonce: valueOf(headers, NONCE_HEADER) || nonceInQuery(target),
+    nonce: headerValue(headers, NONCE_HEADER) || nonceInQuery(target),
     method: req.method ?? '',
     target,
     httpVersion: req.httpVersion,
@@ -111,6 +113,7 @@ function followBody(req: IncomingMessage, record: RequestRecord, records: Record
       if (record.body.sha256 !== '') return
       record.body.sha256 = hash.digest('hex')
       record.body.complete = req.complete
+      if (req.rawTrailers.length > 0) record.trailers = pairs(req.rawTrailers)
       records.changed(record)
       resolve()
     }

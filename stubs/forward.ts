@@ -1,6 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
-import { answerHead, type Exchange } from './exchange.ts'
-import { endToEnd, pairs, valueOf } from './headers.ts'
+import { answerHead, type Exchange, finish } from './exchange.ts'
+import { endToEnd, headerValue, pairs } from './headers.ts'
 import type { Header } from './protocol.ts'
 
 /** A backend that does not take a connection within this is not there. */
@@ -20,7 +20,7 @@ export function forward(exchange: Exchange, backend: URL, target: string): void 
   const { req, res } = exchange
   const onward = openRequest(req, { backend, target, headers: onwardHeaders(exchange), agent })
   const fail = (error: Error) => {
-    if (res.headersSent) res.destroy()
+    if (res.headersSent) cut(exchange)
     else refuse(exchange, error)
   }
   onward.on('error', fail)
@@ -59,13 +59,8 @@ export function openRequest(
 
 function onwardHeaders({ record }: Exchange): Header[] {
   const headers = endToEnd(record.headers)
-  if (valueOf(record.headers, 'transfer-encoding') !== undefined) {
-    return [...headers, ['Transfer-Encoding', 'chunked']]
-  }
-  const bodiless = ['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'].includes(record.method)
-  if (bodiless || valueOf(headers, 'content-length') !== undefined) return headers
-  // Without a length Node would send an empty body in chunks.
-  return [...headers, ['Content-Length', '0']]
+  const inChunks = headerValue(record.headers, 'transfer-encoding') !== undefined
+  return inChunks ? [...headers, ['Transfer-Encoding', 'chunked']] : headers
 }
 
 function passBack(exchange: Exchange, answer: IncomingMessage): void {
@@ -78,12 +73,19 @@ function passBack(exchange: Exchange, answer: IncomingMessage): void {
   res.flushHeaders()
   answer.on('error', () => {})
   answer.on('close', () => {
-    if (!answer.complete) res.destroy()
+    if (!answer.complete) cut(exchange)
   })
   answer.on('end', () => {
     if (answer.rawTrailers.length > 0) res.addTrailers(pairs(answer.rawTrailers))
   })
   answer.pipe(res)
+}
+
+/** The backend went away in the midst of its answer, so the peer's connection ends too. */
+function cut({ res, record, records }: Exchange): void {
+  if (res.writableFinished) return
+  finish(record, records)
+  res.destroy()
 }
 
 function refuse(exchange: Exchange, error: Error): void {

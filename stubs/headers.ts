@@ -8,7 +8,7 @@ export function pairs(flat: readonly string[]): Header[] {
 }
 
 /** The first value of a header, whatever its case. */
-export function valueOf(headers: readonly Header[], name: string): string | undefined {
+export function headerValue(headers: readonly Header[], name: string): string | undefined {
   return headers.find(([other]) => other.toLowerCase() === name.toLowerCase())?.[1]
 }
 

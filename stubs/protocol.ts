@@ -71,11 +71,16 @@ export interface RequestRecord {
   localPort: number
   /** `sha256` (hexadecimal) is empty until the body has ended, whole or cut off. */
   body: { bytes: number; sha256: string; complete: boolean }
+  /** Those after a body in chunks, where there were any. */
+  trailers?: Header[]
   /** Milliseconds of the stub's clock. */
   receivedAt: number
   /** What the stub answers with, once its status and headers are sent. */
   answered?: { status: number; at: number }
-  /** When the stub was done with it: the answer is out, or the connection was closed as told. */
+  /**
+   * When the stub was done with it: the answer is out, or the stub closed the connection (as told, or because the
+   * backend behind it went away).
+   */
   finishedAt?: number
   /** When the peer went away before the answer was complete. */
   abortedAt?: number

@@ -1,9 +1,8 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Answer } from './answers.ts'
 import { answerHead, die, type Exchange, finish } from './exchange.ts'
-import { leavingOut, valueOf } from './headers.ts'
+import { headerValue, leavingOut } from './headers.ts'
 import type { Header, Steering } from './protocol.ts'
 import type { Streams } from './streams.ts'
 
@@ -26,7 +25,7 @@ export async function respond(
     return
   }
   const status = steering.status ?? own.status
-  if (steering.stream ?? own.stream) {
+  if (steering.stream ?? (own.stream && opensStream(steering))) {
     streams.open(exchange, { status, headers: laidOver(streamHeaders(own), steering) })
     return
   }
@@ -34,6 +33,13 @@ export async function respond(
   const headers = laidOver(framed(own.headers, { status, steering, bytes: body.bytes }), steering)
   answerHead(exchange, { status, headers })
   await sendBody(exchange, body, steering)
+}
+
+/** At a stream's path, another status or a body of its own makes an ordinary answer. */
+function opensStream({ status = 200, ...steering }: Steering): boolean {
+  const { body, bodyBase64, bodyBytes, dieAfterBytes } = steering
+  const own = [body, bodyBase64, bodyBytes, dieAfterBytes]
+  return status === 200 && own.every(part => part === undefined)
 }
 
 interface Body {
@@ -57,8 +63,7 @@ async function sendBody(exchange: Exchange, body: Body, steering: Steering): Pro
 /** Writes at the peer's pace, and leaves the response open. */
 async function written({ res, gone }: Exchange, chunks: Iterable<Buffer>): Promise<void> {
   for (const chunk of chunks) {
-    if (res.write(chunk)) continue
-    await pipeline(Readable.from([]), res, { end: false, signal: gone })
+    if (!res.write(chunk)) await once(res, 'drain', { signal: gone })
   }
 }
 
@@ -94,7 +99,8 @@ function framed(
     return [...headers, ['Trailer', names]]
   }
   const bodiless = status < 200 || status === 204 || status === 304
-  const chosen = steering.headers && valueOf(steering.headers, 'transfer-encoding') !== undefined
+  const chosen =
+    steering.headers && headerValue(steering.headers, 'transfer-encoding') !== undefined
   return bodiless || chosen ? headers : [...headers, ['Content-Length', `${bytes}`]]
 }
 

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { answerOf } from './answers.ts'
-import { beginRecord, type Exchange, openExchange, peerOf } from './exchange.ts'
+import { answerHead, beginRecord, type Exchange, openExchange, peerOf } from './exchange.ts'
 import { forward } from './forward.ts'
 import { atBackend, pathOf } from './paths.ts'
-import { type ForeignRecord, NONCE_HEADER } from './protocol.ts'
+import { type ForeignRecord, type Header, NONCE_HEADER } from './protocol.ts'
 import type { Records } from './records.ts'
 import { respond } from './respond.ts'
 import type { Settings } from './settings.ts'
@@ -39,6 +39,8 @@ export function createService(service: Service): Server {
   server.on('request', (req, res) => {
     answer(service, openExchange(req, res, recorder))
   })
+  // Without a listener Node would answer 417 by itself, and nothing would be recorded.
+  server.on('checkExpectation', (req, res) => server.emit('request', req, res))
   server.on('upgrade', (req, socket, head) => {
     const record = beginRecord(req, recorder)
     const upgrade = { req, socket, head, record, records: service.records }
@@ -64,8 +66,23 @@ function answer({ settings, records, streams }: Service, exchange: Exchange): vo
   const own = answerOf(role, record, paths)
   respond(exchange, own, { steering, streams }).catch(error => {
     // A peer that left needs no answer; its record says that it did.
-    if (!exchange.gone.aborted) throw error
+    if (!exchange.res.destroyed) confess(exchange, error)
   })
+}
+
+/** An answer that cannot be sent as told (a header that HTTP does not allow) shows as such. */
+function confess(exchange: Exchange, error: unknown): void {
+  if (exchange.res.headersSent) {
+    exchange.res.destroy()
+    return
+  }
+  const body = `the stub cannot answer as told: ${error}\n`
+  const headers: Header[] = [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Content-Length', `${Buffer.byteLength(body)}`],
+  ]
+  answerHead(exchange, { status: 500, headers })
+  exchange.res.end(body)
 }
 
 type ParseError = Error & { code?: string; rawPacket?: Buffer }
@@ -88,7 +105,8 @@ function refuseForeign({ settings, records }: Service, error: ParseError, socket
     socket.destroy()
     return
   }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

@@ -26,8 +26,6 @@ export class Streams {
     exchange.res.flushHeaders()
     this.#streams.set(state.id, { state, exchange, handedOut: false })
     this.#changed(state)
-    // A peer that has gone shows as a closed response; the error of a late write says nothing more.
-    exchange.res.on('error', () => {})
     exchange.res.on('close', () => {
       this.#close(state, 'client')
     })

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { finish } from './exchange.ts'
 import { openRequest } from './forward.ts'
-import { endToEnd, pairs, valueOf } from './headers.ts'
+import { endToEnd, headerValue, pairs } from './headers.ts'
 import type { Header, RequestRecord } from './protocol.ts'
 import type { Records } from './records.ts'
 
@@ -27,7 +27,7 @@ export function asksForWebSocket(req: IncomingMessage): boolean {
 /** Does the WebSocket handshake (RFC 6455 §4.2.2), then sends back every byte it gets. */
 export function echo(upgrade: Upgrade): void {
   const { socket, head, record } = upgrade
-  const key = valueOf(record.headers, 'sec-websocket-key')
+  const key = headerValue(record.headers, 'sec-websocket-key')
   attend(upgrade)
   if (key === undefined) {
     answer(upgrade, 400, 'Bad Request', [
@@ -87,7 +87,7 @@ export function forwardUpgrade(upgrade: Upgrade, backend: URL, target: string): 
 }
 
 function attend({ socket, record, records }: Upgrade): void {
-  record.body.complete = true
+  record.body = { bytes: 0, sha256: createHash('sha256').digest('hex'), complete: true }
   socket.on('error', () => {})
   socket.on('close', () => {
     finish(record, records)

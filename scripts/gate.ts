@@ -1,0 +1,102 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import type { Run } from '../fixtures/run.ts'
+import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
+import { Collector } from '../fixtures/verdict/collector.ts'
+import { githubAnnotations } from '../fixtures/verdict/github.ts'
+import { summarize, type Verdict, verdictSchema } from '../fixtures/verdict/schema.ts'
+import { formatVerdict } from '../fixtures/verdict/text.ts'
+import { claimPattern } from './claim-pattern.ts'
+import { reportFailure } from './failure.ts'
+import { listClaims } from './list-claims.ts'
+import { type GateOptions, HELP, readOptions } from './options.ts'
+import { ProgressLine } from './progress.ts'
+import { runVitest, withRun } from './run-suites.ts'
+
+process.exitCode = await main().catch(reportFailure)
+// Sockets of an engine that was spoken to may stay open for a while; nothing waits for them.
+process.exit()
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  if (options.list) {
+    process.stdout.write(await listClaims(options.only))
+    return 0
+  }
+  const verdict = await judge(options)
+  await report(verdict, options)
+  return verdict.summary.ok ? 0 : 1
+}
+
+async function judge(options: GateOptions): Promise<Verdict> {
+  const began = performance.now()
+  const progress = new ProgressLine()
+  const collector = new Collector(({ id }) => progress.say(`judged ${id}`))
+  const run = await withRun({ ...options, progress: progress.say }, async run => {
+    // A platform that cannot be used ends the gate at once, whatever the test runner is doing.
+    const judged = run.phases.time('claims', async () => {
+      await runVitest([], {
+        project: ['claims'],
+        reporters: [collector, 'junit'],
+        outputFile: { junit: join(options.report, 'junit.xml') },
+        testNamePattern: claimPattern(options.only),
+        passWithNoTests: true,
+        silent: true,
+      })
+    })
+    await Promise.all([run.ready, judged])
+    return run
+  }).finally(progress.clear)
+  if (collector.errors.length > 0) {
+    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  }
+  return assemble(run, collector, options, performance.now() - began)
+}
+
+async function assemble(
+  run: Run,
+  { claims }: Collector,
+  options: GateOptions,
+  durationMs: number,
+): Promise<Verdict> {
+  const { platform, topology } = await run.ready
+  const { edgeImage, edgeNote, nginxVersion } = topology.description
+  return verdictSchema.parse({
+    schema: 1,
+    platform: {
+      root: relative(process.cwd(), platform.root) || '.',
+      nginx: platform.nginx.directory,
+      compose: platform.compose?.file,
+      diagram: platform.diagram?.file,
+      contract: platform.contractFile,
+      assumptions: platform.assumptions,
+    },
+    edge: { image: edgeImage, version: nginxVersion, note: edgeNote },
+    startedAt: run.startedAt.toISOString(),
+    durationMs: Math.round(durationMs),
+    phases: run.phases.list,
+    summary: summarize(claims, options.strict),
+    claims,
+  } satisfies Record<keyof Verdict, unknown>)
+}
+
+async function report(verdict: Verdict, options: GateOptions): Promise<void> {
+  const json = `${JSON.stringify(verdict, null, 2)}\n`
+  await mkdir(options.report, { recursive: true })
+  await writeFile(join(options.report, 'verdict.json'), json)
+  if (options.json) process.stdout.write(json)
+  else process.stdout.write(formatVerdict(verdict, process.stdout))
+  if (process.env['GITHUB_ACTIONS'] !== undefined) {
+    // Standard output may be the verdict alone; the runner reads commands on standard error as well.
+    const stream = options.json ? process.stderr : process.stdout
+    stream.write(
+      githubAnnotations(verdict, relative(process.cwd(), options.platform.root))
+        .map(line => `${line}\n`)
+        .join(''),
+    )
+  }
+}

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { InputError } from '../fixtures/platform/input-error.ts'
+import type { PlatformOptions } from '../fixtures/platform/read-platform.ts'
+
+/** What the gate was asked to do. Paths are absolute. */
+export interface GateOptions {
+  platform: PlatformOptions
+  edgeImage?: string
+  only?: string
+  list: boolean
+  report: string
+  json: boolean
+  strict: boolean
+  help: boolean
+}
+
+export const HELP = `npm run gate -- [options]
+
+Starts the platform's real nginx configuration between stand-ins for its frontend and backend and a
+PostgreSQL with SSL, and proves or refutes each promise by behaviour.
+
+  --platform DIR     the platform's files (default: fixtures/platforms/reference)
+  --nginx PATH       its nginx directory or file, where it is not found in DIR
+  --compose FILE     its compose file
+  --diagram FILE     the Markdown file that holds its network diagram
+  --contract FILE    what it promises, in numbers (default: DIR/topology.yaml)
+  --env-file FILE    values for the compose file's variables (default: .env beside it)
+  --edge-image REF   the image that nginx comes from (default: the one that the compose file pins)
+  --only GLOB        judge only claims whose id matches, such as 'sse/*'
+  --list             list the claims, judge nothing
+  --report DIR       where the reports go (default: report)
+  --json             the verdict as JSON on standard output, and nothing else there
+                     (npm prints a line of its own; \`npm run --silent gate -- --json\` does not)
+  --strict           a red 'should' breaks the gate, too
+  --help             this
+
+Exit status: 0 the platform conforms; 1 a claim that must hold does not, or could not be proved;
+2 the input cannot be used; 3 the machine cannot carry the topology.
+`
+
+/**
+ * Reads the command line.
+ * @throws InputError naming the option that is unknown or lacks its value.
+ */
+export function readOptions(args: string[]): GateOptions {
+  const { values } = parse(args)
+  const from = startedIn()
+  const path = (value: string | undefined) =>
+    value === undefined ? undefined : resolve(from, value)
+  const root = values.platform ?? resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  return {
+    platform: {
+      root: resolve(from, root),
+      nginx: path(values.nginx),
+      compose: path(values.compose),
+      diagram: path(values.diagram),
+      contract: path(values.contract),
+      envFile: path(values['env-file']),
+    },
+    edgeImage: values['edge-image'],
+    only: values.only,
+    list: values.list ?? false,
+    report: resolve(from, values.report ?? 'report'),
+    json: values.json ?? false,
+    strict: values.strict ?? false,
+    help: values.help ?? false,
+  }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        platform: { type: 'string' },
+        nginx: { type: 'string' },
+        compose: { type: 'string' },
+        diagram: { type: 'string' },
+        contract: { type: 'string' },
+        'env-file': { type: 'string' },
+        'edge-image': { type: 'string' },
+        only: { type: 'string' },
+        list: { type: 'boolean' },
+        report: { type: 'string' },
+        json: { type: 'boolean' },
+        strict: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (error) {
+    throw new InputError((error as Error).message.split('.')[0] ?? 'unusable command line', {
+      remedy: '`npm run gate -- --help` lists the options.',
+    })
+  }
+}
+
+/** npm changes into the package's directory; paths are meant from where the person stands. */
+function startedIn(): string {
+  const from =
+    process.env['npm_lifecycle_event'] === undefined ? undefined : process.env['INIT_CWD']
+  return from !== undefined && existsSync(from) ? from : process.cwd()
+}

@@ -1,0 +1,62 @@
+import type { Server } from 'node:http'
+import { createControl } from './control.ts'
+import type { Database } from './database.ts'
+import { Records } from './records.ts'
+import { createService } from './service.ts'
+import type { Settings } from './settings.ts'
+import { Streams } from './streams.ts'
+
+/** A stub whose ports are open. */
+export interface Stub extends AsyncDisposable {
+  port: number
+  controlPort: number
+}
+
+/**
+ * Opens a stub's service and control ports on every address.
+ *
+ * @throws Error when a port is taken.
+ */
+export async function openStub(settings: Settings): Promise<Stub> {
+  const service = { settings, records: new Records(), streams: new Streams() }
+  const database = await databaseOf(settings)
+  const servers = [createService(service), createControl({ ...service, database })] as const
+  const [port, controlPort] = await Promise.all([
+    open(servers[0], settings.port),
+    open(servers[1], settings.controlPort),
+  ])
+  return {
+    port,
+    controlPort,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...servers.map(close), database?.close()])
+    },
+  }
+}
+
+/** `pg` is read only where there is a database, so that a frontend starts without it. */
+async function databaseOf({ databaseUrl }: Settings): Promise<Database | undefined> {
+  if (databaseUrl === undefined) return undefined
+  const { Database } = await import('./database.ts')
+  const database = new Database(databaseUrl)
+  // The backend's ordinary connection, from the start; the control port tells what came of it.
+  void database.use()
+  return database
+}
+
+function open(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '0.0.0.0', () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address ? address.port : port)
+    })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,53 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { noDatabase } from '../../fixtures/needs.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+
+const governedBy = {
+  compose: ({ backend, database }: Contract) => ({
+    service: backend.service,
+    keys: [`environment.${database?.variable}`, 'environment'],
+  }),
+}
+
+claim('database/encrypted', {
+  level: 'must',
+  says: 'Every connection of the backend to the database is encrypted with TLS 1.2 or later, says the server.',
+  source: { spec: 'Database Connection' },
+  needs: noDatabase,
+  governedBy,
+
+  async check({ backend, contract, database, evidence }) {
+    const own = await backend.database()
+    evidence("the backend's connection", own)
+    expect(own.connected, `a connection with sslmode=${contract.database?.sslMode}`).toBe(true)
+    const { connections, error } = await database.encryption()
+    const backends = connections.filter(({ applicationName }) => applicationName === 'backend')
+    evidence('seen by the server', error ?? backends)
+    expect(backends.length, "the backend's connections, as the server sees them").toBeGreaterThan(0)
+    for (const { ssl, version } of backends) {
+      expect(ssl, 'encrypted, says the server').toBe(true)
+      expect(version, 'version, says the server').toMatch(/^TLSv1\.[23]$/)
+    }
+  },
+})
+
+claim('database/refuses-plain-text', {
+  level: 'must',
+  says: 'The server refuses an unencrypted connection, and the backend refuses a server that offers no encryption.',
+  source: { spec: 'Database Connection' },
+  needs: noDatabase,
+  governedBy,
+
+  async check({ backend, contract, database, evidence }) {
+    const attempt = await database.tryPlainText()
+    evidence('an unencrypted attempt at the server', attempt)
+    expect(attempt.accepted, 'the server accepted an unencrypted connection').toBe(false)
+    const met = await backend.connectDatabase('plain-text')
+    evidence(
+      `the backend meets a server without encryption (sslmode=${contract.database?.sslMode})`,
+      met,
+    )
+    expect(met.wentOn, 'the backend went on').toBe('no')
+  },
+})

@@ -1,0 +1,63 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { patience } from '../../fixtures/patience.ts'
+import type { PublishedPort } from '../../fixtures/platform/compose.ts'
+import { answers } from '../../fixtures/probes/reach.ts'
+
+claim('isolation/only-80-and-443', {
+  level: 'must',
+  says: 'Only the edge is published, on 80 and 443, and nothing else answers.',
+  source: { spec: 'Port Configuration' },
+  governedBy: {
+    compose: ({ edge }) => ({ service: edge.service, keys: ['ports'] }),
+  },
+
+  async check({ contract, facts, topology, evidence }) {
+    const services = facts.compose?.services ?? []
+    const published = services.flatMap(({ name, ports }) =>
+      ports.map(port => ({ service: name, ...port })),
+    )
+    evidence('published by the compose file', published.map(show))
+    const { edge } = contract
+    const allowed = (port: (typeof published)[number]) =>
+      isLoopback(port) ||
+      (port.service === edge.service &&
+        [edge.httpPort, edge.httpsPort].includes(port.hostPort ?? port.containerPort))
+    const surplus = published.filter(port => !allowed(port))
+    const reached = await Promise.all(
+      (['frontend', 'backend'] as const).flatMap(role =>
+        Object.entries(topology[role].published).map(async ([port, at]) => ({
+          role,
+          port,
+          seen: await answers(topology.edge.host, at, patience.arrivesMs),
+        })),
+      ),
+    )
+    if (reached.length > 0) evidence('answering from outside besides the edge', reached)
+    expect(surplus.map(show), 'published besides the edge’s 80 and 443').toEqual([])
+    if (facts.compose !== undefined) {
+      const own = published.filter(({ service }) => service === edge.service)
+      const hostPorts = own.map(({ hostPort, containerPort }) => hostPort ?? containerPort)
+      expect(hostPorts, 'published of the edge').toEqual(
+        expect.arrayContaining([edge.httpPort, edge.httpsPort]),
+      )
+    }
+  },
+})
+
+/** Reachable only on the host itself: nothing of the world outside gets there. */
+function isLoopback({ hostAddress = '' }: PublishedPort): boolean {
+  return /^(?:127\.|localhost$|\[?::1\]?$)/.test(hostAddress)
+}
+
+function show({
+  service,
+  hostAddress,
+  hostPort,
+  containerPort,
+  protocol,
+  at,
+}: PublishedPort & { service: string }): string {
+  const address = hostAddress === undefined ? '' : `${hostAddress}:`
+  return `${service} ${address}${hostPort ?? '(any)'}→${containerPort}/${protocol} (${at.file}:${at.line})`
+}

@@ -1,0 +1,95 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { everyHost } from '../../fixtures/needs.ts'
+import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
+
+const governedBy = {
+  scheme: 'http' as const,
+  path: () => '/',
+  directives: ['return', 'rewrite', 'proxy_pass', 'root', 'try_files'],
+}
+
+/** A path and query of some length, ordinary in every way; odd ones belong to another claim. */
+const TARGET = '/coaching/sessions/42?view=week&from=2026-01-05'
+
+claim('redirects/http-to-https', {
+  level: 'must',
+  says: 'Every host on port 80 answers with a permanent redirect to https, same path and query.',
+  source: { spec: 'Flow Description 1 (HTTPS requests on port 443)' },
+  governedBy,
+
+  async check({ client, contract, evidence }) {
+    for (const host of everyHost(contract)) {
+      for (const path of ['/', TARGET]) {
+        const answer = await client.http1.request({ scheme: 'http', host, path })
+        evidence(`http://${host}${path}`, summary(answer))
+        expect([301, 308], `status of http://${host}${path}`).toContain(answer.status)
+        const [location = ''] = header(answer, 'location')
+        const target = URL.parse(location)
+        expect(target?.protocol, `scheme of Location for http://${host}${path}`).toBe('https:')
+        expect(everyHost(contract), `host of Location for http://${host}${path}`).toContain(
+          target?.hostname,
+        )
+        expect(
+          `${target?.pathname}${target?.search}`,
+          `path and query of Location for http://${host}${path}`,
+        ).toBe(path)
+      }
+    }
+  },
+})
+
+claim('redirects/no-application-on-80', {
+  level: 'must',
+  says: 'No method on port 80 reaches frontend or backend: a login sent there is never forwarded.',
+  source: { spec: 'SSL/TLS' },
+  governedBy,
+
+  async check({ client, frontend, backend, contract, nonce, evidence }) {
+    const targets = [
+      '/',
+      contract.paths.login,
+      contract.paths.stream,
+      `${contract.paths.api}users`,
+      `${contract.paths.static}app.js`,
+    ]
+    const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+    const requests = everyHost(contract).flatMap(host =>
+      targets
+        .filter(path => path !== undefined)
+        .flatMap(path => methods.map(method => ({ host, path, method, id: nonce() }))),
+    )
+    const answers = await Promise.all(
+      requests.map(async request => ({
+        ...request,
+        answer: await client.http1.request({
+          scheme: 'http',
+          host: request.host,
+          path: request.path,
+          method: request.method,
+          body: request.method.startsWith('P') ? '{}' : undefined,
+          nonce: request.id,
+        }),
+      })),
+    )
+    // Every answer is in, so whatever was forwarded has arrived.
+    const forwarded: string[] = []
+    for (const { host, path, method, id, answer } of answers) {
+      const arrived = [...(await frontend.requests(id)), ...(await backend.requests(id))]
+      if (arrived.length > 0)
+        forwarded.push(
+          `${method} http://${host}${path} → ${arrived.map(({ role }) => role).join(', ')} (${answer.status})`,
+        )
+    }
+    evidence('requests sent over plain HTTP', requests.length)
+    if (forwarded.length > 0) evidence('reached the application', forwarded)
+    expect(forwarded, 'requests on port 80 that reached the application').toEqual([])
+  },
+})
+
+function summary(answer: HttpRecord): string {
+  const location = header(answer, 'location').join(' | ')
+  return answer.status === undefined
+    ? (answer.error?.message ?? 'no answer')
+    : `${answer.status}${location === '' ? '' : ` → ${location}`}`
+}

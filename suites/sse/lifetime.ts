@@ -1,0 +1,122 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { expectClockMoved } from '../../fixtures/clock-proof.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { patience } from '../../fixtures/patience.ts'
+
+const governedBy = {
+  path: streamPath,
+  directives: ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout'],
+}
+
+/** Shortly before and after the limit, in seconds: inside it by a minute, outside by "minutes". */
+const BEFORE = 60
+const AFTER = 5 * 60
+
+claim('sse/idle-24h', {
+  level: 'must',
+  says: 'A silent stream is still open a minute before its promised time is over (24 h unless the contract says otherwise).',
+  source: { spec: 'SSE Configuration' },
+  needs: noStream,
+  governedBy,
+
+  async check(context) {
+    const { contract, evidence } = context
+    const { stream, held, edge } = await silentStream(context)
+    await edge.moveClock(contract.limits.streamIdleSeconds - BEFORE)
+    await expectClockMoved(edge, contract.limits.streamIdleSeconds - BEFORE)
+    // A timer that ran out fires before the next event can pass: what arrives now came through an open stream.
+    await held.send('data: still here\n\n')
+    const event = await stream.nextEvent({ withinMs: patience.timerFiresMs })
+    evidence(`at ${hours(contract.limits.streamIdleSeconds - BEFORE)}`, event.lastSeen)
+    expect(event.data, 'an event after the silence').toBe('still here')
+  },
+})
+
+claim('sse/ends-after-24h', {
+  level: 'should',
+  says: 'A silent stream is closed within minutes after its promised time is over.',
+  source: { spec: 'SSE Configuration' },
+  needs: noStream,
+  governedBy,
+
+  async check(context) {
+    const { contract, evidence } = context
+    const { stream, edge } = await silentStream(context)
+    await edge.moveClock(contract.limits.streamIdleSeconds + AFTER)
+    await expectClockMoved(edge, contract.limits.streamIdleSeconds + AFTER)
+    const closed = await stream.closed({ withinMs: patience.timerFiresMs })
+    evidence(`at ${hours(contract.limits.streamIdleSeconds + AFTER)}`, closed.lastSeen)
+    expect(closed.how, 'how the stream ended').toBeDefined()
+  },
+})
+
+claim('sse/heartbeat-outlives-24h', {
+  level: 'must',
+  says: 'A stream with a heartbeat lives past twice its promised time.',
+  source: { spec: 'SSE Configuration' },
+  needs: noStream,
+  governedBy,
+
+  async check(context) {
+    const { contract, evidence } = context
+    const { streamIdleSeconds, heartbeatSeconds } = contract.limits
+    const { stream, held, edge } = await silentStream(context)
+    // The first heartbeats come at their real pace; then long silences, each shorter than the promise, add up.
+    const steps = [1, 2, 3].map(n => n * heartbeatSeconds)
+    for (
+      let at = streamIdleSeconds / 2;
+      at <= streamIdleSeconds * 2 + AFTER;
+      at += streamIdleSeconds / 2
+    )
+      steps.push(at)
+    steps.push(streamIdleSeconds * 2 + AFTER)
+    for (const at of steps) {
+      await edge.moveClock(at)
+      await held.send(':\n\n')
+      const beat = await stream.nextComment({ withinMs: patience.timerFiresMs })
+      if (beat.at === undefined) evidence(`heartbeat at ${hours(at)}`, beat.lastSeen)
+      expect(beat.at, `a heartbeat at ${hours(at)}`).toBeDefined()
+    }
+    await expectClockMoved(edge, streamIdleSeconds * 2 + AFTER)
+    evidence('last heartbeat', `at ${hours(streamIdleSeconds * 2 + AFTER)}: ${stream.lastSeen}`)
+    expect(stream.open, 'the stream is open').toBe(true)
+  },
+})
+
+claim('sse/client-leaves', {
+  level: 'must',
+  says: "A client that leaves ends the backend's stream, so that no registry of streams leaks.",
+  source: { spec: 'Scaling Limitation' },
+  needs: noStream,
+  governedBy: { path: streamPath, directives: ['proxy_ignore_client_abort', 'proxy_buffering'] },
+
+  async check({ client, backend, contract, evidence }) {
+    for (const probe of client.both) {
+      await using stream = probe.openEventStream(streamPath(contract))
+      const held = await backend.nextStream(stream.nonce)
+      await stream.close()
+      const { open, closedBy } = await held.closed({ withinMs: contract.limits.leaveMs })
+      evidence(`over ${probe.protocol}, ${contract.limits.leaveMs} ms after the client left`, {
+        open,
+        closedBy,
+      })
+      expect(open, `the backend's stream is open, over ${probe.protocol}`).toBe(false)
+    }
+  },
+})
+
+/** A stream through an edge of its own, whose clock may be moved. */
+async function silentStream({ ownEdge, backend, contract }: ClaimContext) {
+  const edge = await ownEdge()
+  const stream = edge.client.http2.openEventStream(streamPath(contract))
+  const held = await backend.nextStream(stream.nonce)
+  return { edge, stream, held }
+}
+
+function hours(seconds: number): string {
+  const minutes = Math.floor(seconds / 60)
+  const rest = seconds % 60
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min${rest === 0 ? '' : ` ${rest} s`}`
+}

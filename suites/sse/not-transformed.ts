@@ -1,0 +1,39 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { patience } from '../../fixtures/patience.ts'
+
+claim('sse/not-transformed', {
+  level: 'must',
+  says: 'The stream stays text/event-stream, uncompressed and without a length, also for clients that accept compression.',
+  source: { standard: 'WHATWG HTML §9.2.5 (parsing an event stream)' },
+  needs: noStream,
+  governedBy: {
+    path: streamPath,
+    directives: ['gzip', 'gzip_types', 'brotli', 'default_type', 'add_header'],
+  },
+
+  async check({ client, backend, contract, evidence }) {
+    for (const probe of client.both) {
+      await using stream = probe.openEventStream(streamPath(contract), {
+        headers: { 'accept-encoding': 'gzip, br, deflate, zstd' },
+      })
+      const held = await backend.nextStream(stream.nonce)
+      // Long enough that a compressor would find it worth its while.
+      const text = 'a coach writes a line that repeats itself. '.repeat(60)
+      await held.send(`data: ${text}\n\n`)
+      // Behind an edge that holds everything back, headers come when the stream ends; that delay is another claim's.
+      const event = await stream.nextEvent({ withinMs: patience.arrivesMs })
+      if (event.data === undefined) await held.end()
+      const head = await stream.headers({ withinMs: patience.arrivesMs })
+      const value = (name: string) =>
+        head.headers.filter(([each]) => each === name).map(([, each]) => each)
+      evidence(`headers over ${probe.protocol}`, head.headers)
+      expect(head.status, `status over ${probe.protocol}`).toBe(200)
+      expect(value('content-type').join(), 'Content-Type').toMatch(/^text\/event-stream\b/)
+      expect(value('content-encoding'), 'Content-Encoding').toEqual([])
+      expect(value('content-length'), 'Content-Length').toEqual([])
+      expect(stream.bytes().toString(), 'the bytes of the stream').toContain(`data: ${text}\n\n`)
+    }
+  },
+})

@@ -1,0 +1,67 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { noStream, streamPath } from '../../fixtures/needs.ts'
+
+/** How many small events are timed one by one. */
+const RUN = 5
+
+for (const [id, name, protocol] of [
+  ['sse/unbuffered-h1', 'an HTTP/1.1', 'http1'],
+  ['sse/unbuffered-h2', 'an HTTP/2', 'http2'],
+] as const) {
+  claim(id, {
+    level: 'must',
+    says: `An event reaches ${name} client while the backend still holds the stream open.`,
+    source: { spec: 'SSE Configuration' },
+    needs: noStream,
+    governedBy: {
+      path: streamPath,
+      directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],
+    },
+
+    async check(context) {
+      await seesEachEventAtOnce(context, protocol)
+    },
+  })
+}
+
+claim('sse/headers-before-events', {
+  level: 'must',
+  says: "The stream's headers reach the client before the first event is sent.",
+  source: { spec: 'SSE Configuration' },
+  needs: noStream,
+  governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'] },
+
+  async check({ client, backend, contract, evidence }) {
+    for (const probe of client.both) {
+      const { protocol } = probe
+      await using stream = probe.openEventStream(streamPath(contract))
+      await backend.nextStream(stream.nonce)
+      const head = await stream.headers({ withinMs: contract.limits.promptMs })
+      evidence(`headers over ${protocol}`, `${head.lastSeen} after ${Math.round(head.waitedMs)} ms`)
+      expect(head.status, `status over ${protocol}, before any event was sent`).toBe(200)
+    }
+  },
+})
+
+async function seesEachEventAtOnce(
+  { client, backend, contract, evidence }: ClaimContext,
+  protocol: 'http1' | 'http2',
+): Promise<void> {
+  const { promptMs } = contract.limits
+  await using stream = client[protocol].openEventStream(streamPath(contract))
+  const held = await backend.nextStream(stream.nonce)
+  const delays: number[] = []
+  for (let n = 1; n <= RUN; n++) {
+    const sentAt = await held.send(`data: ${n}\n\n`)
+    const event = await stream.nextEvent({ withinMs: promptMs })
+    if (event.at === undefined)
+      evidence(`event ${n}, ${promptMs} ms after it was sent`, event.lastSeen)
+    expect(event.data, `event ${n} of ${RUN}, ${promptMs} ms after it was sent`).toBe(String(n))
+    delays.push((event.at?.ms ?? sentAt) - sentAt)
+  }
+  evidence('longest way of an event', `${Math.round(Math.max(...delays))} ms`)
+  expect(Math.max(...delays), 'longest way of an event, ms').toBeLessThan(promptMs)
+  expect(await held.isOpen(), 'the backend still holds the stream open').toBe(true)
+}

@@ -1,0 +1,34 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { valuesOf } from '../../fixtures/probes/headers.ts'
+
+claim('tls/terminates-at-edge', {
+  level: 'must',
+  says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
+  source: { spec: 'Flow Description 2 (SSL Termination)' },
+  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_pass', 'proxy_set_header'] },
+
+  async check({ client, frontend, backend, contract, nonce, evidence }) {
+    const page = nonce()
+    const api = nonce()
+    await client.http1.request({ path: '/', nonce: page })
+    await client.http1.request({ path: `${contract.paths.api}users`, nonce: api })
+    for (const [actor, id, name] of [
+      [frontend, page, 'frontend'],
+      [backend, api, 'backend'],
+    ] as const) {
+      const foreign = (await actor.foreign()).filter(({ firstBytes }) =>
+        firstBytes.startsWith('16'),
+      )
+      if (foreign.length > 0) evidence(`TLS bytes at the ${name}`, foreign[0])
+      expect(foreign.length, `TLS handshakes that reached the ${name}`).toBe(0)
+      const request = await actor.request(id)
+      const proto = valuesOf(request.headers, 'x-forwarded-proto')
+      evidence(
+        `the ${name} received`,
+        `plain HTTP/${request.httpVersion}, X-Forwarded-Proto: ${proto.join(' | ') || 'none'}`,
+      )
+      expect(proto, `X-Forwarded-Proto at the ${name}`).toEqual(['https'])
+    }
+  },
+})

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{fixtures,stubs,scripts,suites}/**/*.test.ts'],
+          pool: 'threads',
+        },
+      },
+      {
+        test: {
+          name: 'claims',
+          include: ['suites/*/*.ts'],
+          exclude: ['**/*.test.ts'],
+          globalSetup: ['fixtures/global-setup.ts'],
+          // One process: claims speak to the main thread over a channel, and share what is costly to load.
+          pool: 'threads',
+          isolate: false,
+          sequence: { concurrent: true },
+          maxConcurrency: 30,
+        },
+      },
+    ],
+  },
+})
