@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
+import type { DialRecord } from '../../stubs/protocol.ts'
 
 /** Images whose service is a PostgreSQL, whatever it is called. */
 const POSTGRES = /(?:^|\/)(?:postgres|postgresql|postgis|pgvector|timescaledb)(?:[:@]|$)/i
@@ -34,14 +35,22 @@ claim('database/outside-the-network', {
       'databases on the container network',
     ).toEqual([])
     const { networks } = await engine.inspect(topology.database?.id ?? '')
-    for (const target of [host, ...networks.map(({ address }) => address)]) {
-      const [fromEdge, fromFrontend] = await Promise.all([
-        engine.dial(topology.edge.id, target, port),
-        frontend.dial(target, port),
-      ])
-      evidence(`connecting to ${target}:${port}`, { fromEdge, fromFrontend })
-      expect(fromEdge.reached, `the edge reaches ${target}:${port}`).toBe(false)
-      expect(fromFrontend.reached, `the frontend reaches ${target}:${port}`).toBe(false)
+    const targets = [host, ...networks.map(({ address }) => address)]
+    const dials = await Promise.all(
+      targets.map(async target => ({
+        target: `${target}:${port}`,
+        ...(await reachedFrom(engine.dial(topology.edge.id, target, port), frontend.dial(target, port))),
+      })),
+    )
+    for (const { target, ...from } of dials) {
+      evidence(`connecting to ${target}`, from)
+      expect(from.edge.reached, `the edge reaches ${target}`).toBe(false)
+      expect(from.frontend.reached, `the frontend reaches ${target}`).toBe(false)
     }
   },
 })
+
+async function reachedFrom(edge: Promise<DialRecord>, frontend: Promise<DialRecord>) {
+  const [fromEdge, fromFrontend] = await Promise.all([edge, frontend])
+  return { edge: fromEdge, frontend: fromFrontend }
+}
