@@ -39,14 +39,18 @@ async function judge(options: GateOptions): Promise<Verdict> {
   const run = await withRun({ ...options, progress: progress.say }, async run => {
     // A platform that cannot be used ends the gate at once, whatever the test runner is doing.
     const judged = run.phases.time('claims', async () => {
-      await runVitest([], {
-        project: ['claims'],
-        reporters: [collector, 'junit'],
-        outputFile: { junit: join(options.report, 'junit.xml') },
-        testNamePattern: claimPattern(options.only),
-        passWithNoTests: true,
-        silent: true,
-      })
+      await runVitest(
+        [],
+        {
+          project: ['claims'],
+          reporters: [collector, 'junit'],
+          outputFile: { junit: join(options.report, 'junit.xml') },
+          testNamePattern: claimPattern(options.only),
+          passWithNoTests: true,
+          silent: true,
+        },
+        'silenced',
+      )
     })
     await Promise.all([run.ready, judged])
     return run
@@ -90,7 +94,7 @@ async function report(verdict: Verdict, options: GateOptions): Promise<void> {
   await writeFile(join(options.report, 'verdict.json'), json)
   if (options.json) process.stdout.write(json)
   else process.stdout.write(formatVerdict(verdict, process.stdout))
-  if (process.env['GITHUB_ACTIONS'] !== undefined) {
+  if (process.env.GITHUB_ACTIONS !== undefined) {
     // Standard output may be the verdict alone; the runner reads commands on standard error as well.
     const stream = options.json ? process.stderr : process.stdout
     stream.write(

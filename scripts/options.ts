@@ -98,7 +98,6 @@ function parse(args: string[]) {
 
 /** npm changes into the package's directory; paths are meant from where the person stands. */
 function startedIn(): string {
-  const from =
-    process.env['npm_lifecycle_event'] === undefined ? undefined : process.env['INIT_CWD']
+  const from = process.env.npm_lifecycle_event === undefined ? undefined : process.env.INIT_CWD
   return from !== undefined && existsSync(from) ? from : process.cwd()
 }

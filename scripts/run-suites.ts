@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { type CliOptions, startVitest } from 'vitest/node'
 import { leaveRun } from '../fixtures/global-setup.ts'
 import { Run, type RunOptions } from '../fixtures/run.ts'
@@ -26,13 +27,27 @@ export async function withRun<T>(options: RunOptions, use: (run: Run) => Promise
   }
 }
 
-/** Starts vitest in this process. Its exit code is left to the caller. */
-export async function runVitest(filters: string[], options: CliOptions): Promise<void> {
-  const vitest = await startVitest(filters, {
-    run: true,
-    watch: false,
-    maxWorkers: WORKERS,
-    ...options,
-  })
+/**
+ * Starts vitest in this process. Its exit code is left to the caller.
+ * @param output where the runner's own words go; by default to the terminal.
+ */
+export async function runVitest(
+  filters: string[],
+  options: CliOptions,
+  output: 'shown' | 'silenced' = 'shown',
+): Promise<void> {
+  const silence = { stdout: new Silence(), stderr: new Silence() }
+  const vitest = await startVitest(
+    filters,
+    { run: true, watch: false, maxWorkers: WORKERS, ...options },
+    {},
+    output === 'silenced' ? silence : {},
+  )
   await vitest.close()
+}
+
+class Silence extends Writable {
+  override _write(_chunk: unknown, _encoding: string, done: () => void): void {
+    done()
+  }
 }

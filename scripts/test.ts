@@ -12,7 +12,7 @@ process.exit()
  * claims on that platform and nothing else. Further arguments are vitest's own.
  */
 async function main(): Promise<number> {
-  const own = process.env['TOPOLOGY_PLATFORM']
+  const own = process.env.TOPOLOGY_PLATFORM
   const root = resolve(own ?? resolve(import.meta.dirname, '../fixtures/platforms/reference'))
   const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)])
   const progress = new ProgressLine()

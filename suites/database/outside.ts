@@ -39,7 +39,10 @@ claim('database/outside-the-network', {
     const dials = await Promise.all(
       targets.map(async target => ({
         target: `${target}:${port}`,
-        ...(await reachedFrom(engine.dial(topology.edge.id, target, port), frontend.dial(target, port))),
+        ...(await reachedFrom(
+          engine.dial(topology.edge.id, target, port),
+          frontend.dial(target, port),
+        )),
       })),
     )
     for (const { target, ...from } of dials) {
