@@ -17,15 +17,16 @@ claim('headers/client-address-forwarded', {
     const address = await backend.clientAddress()
     evidence("the client's address on the platform's network", address)
     const routes = [
-      `${paths.api}users`,
+      `${paths.api}users/${nonce()}`,
       paths.login,
       ...(paths.stream === undefined ? [] : [paths.stream]),
     ]
     for (const path of routes) {
       const id = nonce()
       const isStream = path === paths.stream
+      const method = path === paths.login ? 'POST' : 'GET'
       await using stream = isStream ? client.http1.openEventStream(path, { nonce: id }) : undefined
-      if (!isStream) await client.http1.request({ path, nonce: id })
+      if (!isStream) await client.http1.request({ path, method, nonce: id })
       const { headers } = await backend.request(id)
       const forwardedFor = valuesOf(headers, 'x-forwarded-for')
       const seen = {

@@ -12,7 +12,7 @@ claim('tls/terminates-at-edge', {
     const page = nonce()
     const api = nonce()
     await client.http1.request({ path: '/', nonce: page })
-    await client.http1.request({ path: `${contract.paths.api}users`, nonce: api })
+    await client.http1.request({ path: `${contract.paths.api}users/${api}`, nonce: api })
     for (const [actor, id, name] of [
       [frontend, page, 'frontend'],
       [backend, api, 'backend'],
