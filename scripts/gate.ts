@@ -99,12 +99,12 @@ async function report(verdict: Verdict, options: GateOptions): Promise<void> {
   await mkdir(options.report, { recursive: true })
   await writeFile(join(options.report, 'verdict.json'), json)
   if (options.json) process.stdout.write(json)
-  else process.stdout.write(formatVerdict(verdict, process.stdout))
+  else process.stdout.write(formatVerdict(verdict, process.stdout, options.strict))
   if (process.env.GITHUB_ACTIONS !== undefined) {
     // Standard output may be the verdict alone; the runner reads commands on standard error as well.
     const stream = options.json ? process.stderr : process.stdout
     stream.write(
-      githubAnnotations(verdict, relative(process.cwd(), options.platform.root))
+      githubAnnotations(verdict, relative(process.cwd(), options.platform.root), options.strict)
         .map(line => `${line}\n`)
         .join(''),
     )

@@ -50,7 +50,9 @@ test.each([
 ])('%j is refused in one sentence, with a remedy', (args, message) => {
   const read = () => readOptions(args)
   expect(read).toThrow(InputError)
-  expect(read).toThrow(expect.objectContaining({ message, remedy: expect.stringMatching('--help') }))
+  expect(read).toThrow(
+    expect.objectContaining({ message, remedy: expect.stringMatching('--help') }),
+  )
 })
 
 test.each([
