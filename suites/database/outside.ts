@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { databaseInside } from '../../fixtures/faults/database.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
 import type { DialRecord } from '../../stubs/protocol.ts'
 
@@ -17,6 +18,7 @@ claim('database/outside-the-network', {
       keys: ['networks', 'image'],
     }),
   },
+  brokenBy: databaseInside,
 
   async check({ engine, frontend, contract, facts, topology, evidence }) {
     const { host, port } = contract.database ?? { host: '', port: 0 }

@@ -1,7 +1,10 @@
 import { expect } from 'vitest'
+import { all, broken, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
+
+const stream = inLocation(streamPath)
 
 claim('sse/not-transformed', {
   level: 'must',
@@ -12,6 +15,18 @@ claim('sse/not-transformed', {
     path: streamPath,
     directives: ['gzip', 'gzip_types', 'brotli', 'default_type', 'add_header'],
   },
+  brokenBy: [
+    broken(
+      'event streams compressed',
+      all(stream.set('gzip', 'on'), stream.set('gzip_types', 'text/event-stream')),
+    ),
+    broken('everything compressed', all(stream.set('gzip', 'on'), stream.set('gzip_types', '*'))),
+    broken('a second Content-Type', stream.add('add_header Content-Type text/plain;')),
+    broken(
+      'another Content-Type',
+      stream.add('proxy_hide_header Content-Type; add_header Content-Type text/plain;'),
+    ),
+  ],
 
   async check({ client, backend, contract, evidence }) {
     for (const probe of client.both) {

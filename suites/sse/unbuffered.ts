@@ -2,11 +2,10 @@ import { expect } from 'vitest'
 import { addLocation, all, bodyOf, broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { apiPath } from '../../fixtures/faults/ways.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
-import type { Contract } from '../../fixtures/platform/contract.ts'
 
 const stream = inLocation(streamPath)
-const apiPath = ({ paths }: Contract) => `${paths.api}users`
 
 /** Whatever holds bytes back, or lets another location hold them back. */
 const heldBack = [
