@@ -1,5 +1,12 @@
 import { expect } from 'vitest'
-import { addLocation, broken, inForce, inLocation, inServer } from '../../fixtures/changes.ts'
+import {
+  addLocation,
+  broken,
+  inForce,
+  inHttp,
+  inLocation,
+  inServer,
+} from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { aliasHost, anyPage, passTo } from '../../fixtures/faults/ways.ts'
 import { everyHost } from '../../fixtures/needs.ts'
@@ -48,10 +55,11 @@ claim('redirects/http-to-https', {
     broken('no server for the primary host', inServer(plain).remove()),
     broken(
       'an alias that answers by itself',
-      inServer({ ...plain, host: aliasHost }).holds(
-        ({ contract }) =>
-          `listen ${contract.edge.httpPort}; server_name ${aliasHost(contract)}; return 204;`,
-      ),
+      // The first of several servers with a name is the one that has it.
+      inHttp().add(({ contract }) => {
+        const name = aliasHost(contract) ?? ''
+        return `server { listen ${contract.edge.httpPort}; server_name ${name}; return 204; }`
+      }),
     ),
   ],
 
@@ -89,7 +97,7 @@ claim('redirects/no-application-on-80', {
     ),
     broken(
       'the API of an alias over plain HTTP',
-      addLocation(({ contract }) => `${contract.paths.api}`, passTo('backend'), {
+      addLocation(({ contract }) => `= ${contract.paths.api}users`, passTo('backend'), {
         ...plain,
         host: aliasHost,
       }),
