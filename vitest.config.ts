@@ -15,6 +15,7 @@ export default defineConfig({
           name: 'claims',
           include: ['suites/*/*.ts'],
           exclude: ['**/*.test.ts'],
+          provide: { claimsRun: true },
           globalSetup: ['fixtures/global-setup.ts'],
           // One process: claims speak to the main thread over a channel, and share what is costly to load.
           pool: 'threads',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { cacheOfPosts, sharedCaches, weakenedNoStore } from '../../fixtures/faults/caching.ts'
 import { loginPath } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import type { Steering } from '../../stubs/protocol.ts'
@@ -23,6 +24,7 @@ claim('caching/login-no-store', {
   says: 'The login answer carries exactly one Cache-Control, with no-store, and nothing that weakens it, whatever its status or method.',
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §5.2.2.5' },
   governedBy,
+  brokenBy: weakenedNoStore(loginPath),
 
   async check({ client, backend, contract, nonce, evidence }) {
     const cases = [
@@ -66,6 +68,7 @@ claim('caching/login-two-identities', {
   says: "Two identities never see each other's login answer, whatever cache headers the backend sends.",
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §3.5' },
   governedBy,
+  brokenBy: [...sharedCaches(loginPath), cacheOfPosts(loginPath)],
 
   async check(context) {
     for (const [name, steering] of Object.entries(BACKEND_HEADERS)) {
@@ -81,6 +84,7 @@ claim('caching/api-not-stored', {
   says: 'Other authenticated API answers are not shown to another identity either.',
   source: { standard: 'RFC 9111 §3.5' },
   governedBy: { ...governedBy, path: ({ paths }) => `${paths.api}users/me` },
+  brokenBy: sharedCaches(({ paths }) => `${paths.api}users/me`),
 
   async check(context) {
     const path = `${context.contract.paths.api}users/me`

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { sslMode } from '../../fixtures/faults/database.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 
@@ -16,6 +17,7 @@ claim('database/encrypted', {
   source: { spec: 'Database Connection' },
   needs: noDatabase,
   governedBy,
+  brokenBy: [sslMode('disable')],
 
   async check({ backend, contract, database, evidence }) {
     const own = await backend.database()
@@ -38,6 +40,7 @@ claim('database/refuses-plain-text', {
   source: { spec: 'Database Connection' },
   needs: noDatabase,
   governedBy,
+  brokenBy: [sslMode('disable'), sslMode('allow'), sslMode('prefer'), sslMode(undefined)],
 
   async check({ backend, contract, database, evidence }) {
     const attempt = await database.tryPlainText()

@@ -1,7 +1,13 @@
 import { expect } from 'vitest'
 import { plainAddress } from '../../fixtures/actors.ts'
+import { all, broken, everywhere, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
+import { apiPath } from '../../fixtures/faults/ways.ts'
+import { streamPath } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
+
+const forwardedFor = everywhere('proxy_set_header X-Forwarded-For')
+const realIp = everywhere('proxy_set_header X-Real-IP')
 
 claim('headers/client-address-forwarded', {
   level: 'must',
@@ -11,6 +17,25 @@ claim('headers/client-address-forwarded', {
     path: ({ paths }) => paths.api,
     directives: ['proxy_set_header', 'real_ip_header'],
   },
+  brokenBy: [
+    broken('no address forwarded', all(forwardedFor.remove(), realIp.remove())),
+    broken(
+      "the edge's own address",
+      all(forwardedFor.set('$server_addr'), realIp.set('$server_addr')),
+    ),
+    broken(
+      'whatever the client says',
+      all(forwardedFor.set('$http_x_forwarded_for'), realIp.set('$http_x_real_ip')),
+    ),
+    broken(
+      'one header of its own in the API’s location',
+      inLocation(apiPath).add('proxy_set_header X-Route api;'),
+    ),
+    broken(
+      'one header of its own in the stream’s location',
+      inLocation(streamPath).add('proxy_set_header X-Route stream;'),
+    ),
+  ],
 
   async check({ client, backend, contract, nonce, evidence }) {
     const { paths } = contract

@@ -1,13 +1,48 @@
 import { expect } from 'vitest'
 import { everyKindOfAnswer } from '../../fixtures/answers.ts'
+import { broken, everywhere, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
+import { anyPage, apiPath } from '../../fixtures/faults/ways.ts'
+import { streamPath } from '../../fixtures/needs.ts'
 import { header } from '../../fixtures/probes/http.ts'
+
+const hsts = everywhere('add_header Strict-Transport-Security')
 
 claim('headers/hsts', {
   level: 'must',
   says: 'Every https answer of the primary host, errors included, has one valid Strict-Transport-Security of at least the promised age.',
   source: { spec: 'SSL/TLS; RFC 6797 §6.1' },
   governedBy: { path: ({ paths }) => paths.api, directives: ['add_header'] },
+  brokenBy: [
+    broken('not set', hsts.remove()),
+    broken('for a day only', hsts.set('"max-age=86400" always')),
+    broken('switched off', hsts.set('"max-age=0" always')),
+    broken('not valid', hsts.set('"31536000" always')),
+    broken(
+      'twice',
+      hsts.rewrite(text => `${text}; ${text}`),
+    ),
+    broken(
+      'without always',
+      hsts.rewrite(text => text.replace(/\s+always$/, '')),
+    ),
+    broken(
+      'lost by another header of the API’s location',
+      inLocation(apiPath).add('add_header X-Route api always;'),
+    ),
+    broken(
+      'lost by another header of the pages’ location',
+      inLocation(anyPage).add('add_header X-Route page always;'),
+    ),
+    broken(
+      'lost by another header of the stream’s location',
+      inLocation(streamPath).add('add_header X-Accel-Buffering no;'),
+    ),
+    broken(
+      'lost by a header in an if',
+      inLocation(apiPath).add('if ($request_method = GET) { add_header X-Route api always; }'),
+    ),
+  ],
 
   async check(context) {
     const { contract, evidence } = context

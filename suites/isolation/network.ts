@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { wrongNetworks } from '../../fixtures/faults/compose.ts'
 
 claim('isolation/one-network', {
   level: 'must',
@@ -11,6 +12,7 @@ claim('isolation/one-network', {
       keys: ['networks', 'ports', 'network_mode'],
     }),
   },
+  brokenBy: wrongNetworks,
 
   async check({ contract, engine, facts, topology, evidence }) {
     const { edge, frontend, backend } = contract

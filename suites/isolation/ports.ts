@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { wrongPorts } from '../../fixtures/faults/compose.ts'
 import { patience } from '../../fixtures/patience.ts'
 import type { PublishedPort } from '../../fixtures/platform/compose.ts'
 import { answers } from '../../fixtures/probes/reach.ts'
@@ -16,6 +17,7 @@ claim('isolation/only-80-and-443', {
         { name: edge.service },
       ].map(({ name }) => ({ service: name, keys: ['ports'] })),
   },
+  brokenBy: wrongPorts,
 
   async check({ contract, facts, topology, evidence }) {
     const services = facts.compose?.services ?? []

@@ -1,6 +1,11 @@
 import { expect } from 'vitest'
+import { broken, inLocation, inServer } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
+import { anyPage } from '../../fixtures/faults/ways.ts'
 import { everyHost, noAcme } from '../../fixtures/needs.ts'
+
+const challenge = () => '/.well-known/acme-challenge/token'
+const challengeLocation = inLocation(challenge, { scheme: 'http' })
 
 claim('redirects/acme-challenge', {
   level: ({ acme }) => acme?.level ?? 'must',
@@ -12,6 +17,23 @@ claim('redirects/acme-challenge', {
     path: () => '/.well-known/acme-challenge/token',
     directives: ['root', 'alias', 'return', 'try_files', 'proxy_pass'],
   },
+  brokenBy: [
+    broken('the location of challenges deleted', challengeLocation.remove()),
+    broken(
+      'a redirect of the whole server',
+      inServer({ scheme: 'http' }).add('return 301 https://$host$request_uri;'),
+    ),
+    broken(
+      'challenges redirected',
+      challengeLocation.holds('return 301 https://$host$request_uri;'),
+    ),
+    broken(
+      'the whole webroot served',
+      inLocation(anyPage, { scheme: 'http' }).holds(
+        ({ contract }) => `root ${contract.acme?.webroot ?? '/var/www'};`,
+      ),
+    ),
+  ],
 
   async check({ client, contract, engine, topology, nonce, evidence }) {
     const { webroot, directory } = contract.acme ?? { webroot: '', directory: '' }

@@ -1,5 +1,14 @@
 import { expect } from 'vitest'
+import {
+  addLocation,
+  broken,
+  inForce,
+  inHttp,
+  inLocation,
+  inServer,
+} from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
+import { aliasHost, anyPage, passTo } from '../../fixtures/faults/ways.ts'
 import { everyHost } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
@@ -9,6 +18,9 @@ const governedBy = {
   directives: ['return', 'rewrite', 'proxy_pass', 'root', 'try_files'],
 }
 
+const plain = { scheme: 'http' as const }
+const redirect = inForce('return', { ...plain, path: anyPage })
+
 /** A path and query of some length, ordinary in every way; odd ones belong to another claim. */
 const TARGET = '/coaching/sessions/42?view=week&from=2026-01-05'
 
@@ -17,6 +29,39 @@ claim('redirects/http-to-https', {
   says: 'Every host on port 80 answers with a permanent redirect to https, same path and query.',
   source: { spec: 'Flow Description 1 (HTTPS requests on port 443)' },
   governedBy,
+  brokenBy: [
+    broken(
+      'a temporary redirect',
+      redirect.rewrite(text => text.replace(/30[18]/, '302')),
+    ),
+    broken(
+      'the query lost',
+      redirect.rewrite(text => text.replace('$request_uri', '$uri')),
+    ),
+    broken(
+      'the path lost',
+      redirect.rewrite(text => text.replace('$request_uri', '/')),
+    ),
+    broken(
+      'to http again',
+      redirect.rewrite(text => text.replace('https://', 'http://')),
+    ),
+    broken(
+      'to a foreign host',
+      redirect.rewrite(text =>
+        text.replace(/https:\/\/[^$/]*(\$(?!request_uri)\w+)?/, 'https://elsewhere.example'),
+      ),
+    ),
+    broken('no server for the primary host', inServer(plain).remove()),
+    broken(
+      'an alias that answers by itself',
+      // The first of several servers with a name is the one that has it.
+      inHttp().add(({ contract }) => {
+        const name = aliasHost(contract) ?? ''
+        return `server { listen ${contract.edge.httpPort}; server_name ${name}; return 204; }`
+      }),
+    ),
+  ],
 
   async check({ client, contract, evidence }) {
     for (const host of everyHost(contract)) {
@@ -44,6 +89,20 @@ claim('redirects/no-application-on-80', {
   says: 'No method on port 80 reaches frontend or backend: a login sent there is never forwarded.',
   source: { spec: 'SSL/TLS' },
   governedBy,
+  brokenBy: [
+    broken('pages over plain HTTP', inLocation(anyPage, plain).holds(passTo('frontend'))),
+    broken(
+      'login over plain HTTP',
+      addLocation(({ contract }) => `= ${contract.paths.login}`, passTo('frontend'), plain),
+    ),
+    broken(
+      'the API of an alias over plain HTTP',
+      addLocation(({ contract }) => `= ${contract.paths.api}users`, passTo('backend'), {
+        ...plain,
+        host: aliasHost,
+      }),
+    ),
+  ],
 
   async check({ client, frontend, backend, contract, nonce, evidence }) {
     const targets = [

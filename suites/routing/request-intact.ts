@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
+import { broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClientRequest } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { apiPath } from '../../fixtures/faults/ways.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { locationFor, serverFor } from '../../fixtures/platform/nginx/servers.ts'
 import { parseSize } from '../../fixtures/platform/nginx/units.ts'
@@ -22,6 +24,14 @@ const HEADERS = {
   'x-odd': 'a "quoted", value; with=things',
 }
 
+const api = inLocation(apiPath)
+const pass = inForce('proxy_pass', { path: apiPath })
+
+/** The pass with this in place of whatever path it had. */
+function passing(uri: string) {
+  return (text: string) => `${/^proxy_pass\s+http:\/\/(?:\$\w+|[^/$]+)/.exec(text)?.[0]}${uri}`
+}
+
 claim('routing/request-intact', {
   level: 'must',
   says: 'Method, path, query, encoding, headers and body of an API request arrive at the backend unchanged, but for the prefix that the contract names.',
@@ -37,6 +47,15 @@ claim('routing/request-intact', {
       'client_max_body_size',
     ],
   },
+  brokenBy: [
+    broken('the path decoded', pass.rewrite(passing('$uri$is_args$args'))),
+    broken('the query lost', pass.rewrite(passing('$uri'))),
+    broken('every method a GET', api.add('proxy_method GET;')),
+    broken('no credentials', api.add('proxy_set_header Authorization "";')),
+    broken('no headers', api.add('proxy_pass_request_headers off;')),
+    broken('no body', api.add('proxy_pass_request_body off; proxy_set_header Content-Length "";')),
+    broken('no DELETE', api.add('if ($request_method = DELETE) { return 404; }')),
+  ],
 
   async check(context) {
     const { contract, evidence } = context

@@ -1,6 +1,10 @@
 import { expect } from 'vitest'
+import { addLocation, broken, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { anyPage, apiPath, elsewhere, passTo } from '../../fixtures/faults/ways.ts'
+import { loginPath, noStream } from '../../fixtures/needs.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
 claim('routing/pages-to-frontend', {
@@ -8,6 +12,15 @@ claim('routing/pages-to-frontend', {
   says: "Pages and the frontend's own files reach the frontend on its port, and nothing else.",
   source: { spec: 'Flow Description 3 (Frontend Processing)' },
   governedBy: { path: () => '/', directives: ['proxy_pass', 'root', 'try_files', 'return'] },
+  brokenBy: [
+    broken('pages to the backend', inLocation(anyPage).holds(passTo('backend'))),
+    broken('another port of the frontend', inLocation(anyPage).holds(passTo('frontend', 3999))),
+    broken('pages redirected', inLocation(anyPage).holds('return 302 /login;')),
+    broken(
+      "the frontend's files from disk",
+      addLocation(({ contract }) => `^~ ${contract.paths.static}`, 'root /usr/share/nginx/html;'),
+    ),
+  ],
 
   async check(context) {
     const { contract, evidence } = context
@@ -35,6 +48,16 @@ claim('routing/api-to-backend', {
     path: ({ paths }) => `${paths.api}users`,
     directives: ['proxy_pass', 'rewrite', 'return'],
   },
+  brokenBy: [
+    broken('another way than the diagram’s', inLocation(apiPath).holds(passTo(elsewhere))),
+    broken('login another way', inLocation(loginPath).holds(passTo(elsewhere))),
+    broken('another port of the backend', inLocation(apiPath).holds(passTo(firstHop, 4999))),
+    broken('the API answered by the edge', inLocation(apiPath).holds('return 404;')),
+    broken('the location of the API deleted', inLocation(apiPath).remove(), {
+      only: ({ apiHops }) =>
+        apiHops.includes('frontend') ? 'pages and API go the same way first' : undefined,
+    }),
+  ],
 
   async check(context) {
     const { contract, evidence } = context
@@ -64,6 +87,17 @@ claim('routing/near-misses', {
     path: ({ paths }) => `${paths.api.replace(/\/$/, '')}ary`,
     directives: ['proxy_pass', 'rewrite', 'return'],
   },
+  brokenBy: [
+    broken(
+      'the API in any case, and without its slash',
+      addLocation(({ contract }) => `~* ^${contract.paths.api.slice(0, -1)}`, passTo('backend')),
+    ),
+    broken(
+      'a neighbour of the stream another way',
+      addLocation(({ contract }) => `= ${contract.paths.stream ?? '/'}x`, passTo(elsewhere), {}),
+      { only: noStream },
+    ),
+  ],
 
   async check(context) {
     const { contract, evidence } = context
@@ -89,6 +123,10 @@ claim('routing/near-misses', {
     }
   },
 })
+
+function firstHop({ apiHops }: Contract): 'frontend' | 'backend' {
+  return apiHops[1] === 'frontend' ? 'frontend' : 'backend'
+}
 
 interface Followed {
   protocol: string

@@ -1,10 +1,13 @@
 import { expect } from 'vitest'
+import { broken, inForce } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import { patience } from '../../fixtures/patience.ts'
 
 /** How far before and after the contracted time is looked, in seconds. */
 const MARGIN = 5
+
+const readTimeout = inForce('proxy_read_timeout', { path: ({ paths }) => `${paths.api}reports` })
 
 claim('routing/slow-answer', {
   level: 'must',
@@ -14,6 +17,11 @@ claim('routing/slow-answer', {
     path: ({ paths }) => `${paths.api}reports`,
     directives: ['proxy_read_timeout', 'proxy_pass'],
   },
+  brokenBy: [
+    broken('five minutes', readTimeout.set('300s')),
+    broken('as long as a stream', readTimeout.set('24h')),
+    broken('ten seconds', readTimeout.set('10s')),
+  ],
 
   async check({ ownEdge, backend, contract, nonce, evidence }) {
     const { answerSeconds } = contract.limits

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { twoBackends } from '../../fixtures/faults/compose.ts'
 
 claim('scaling/single-backend', {
   level: 'must',
@@ -12,6 +13,7 @@ claim('scaling/single-backend', {
   governedBy: {
     compose: ({ backend }) => ({ service: backend.service, keys: ['deploy.replicas', 'scale'] }),
   },
+  brokenBy: twoBackends,
 
   async check({ contract, facts, evidence }) {
     const most = contract.limits.backendInstances

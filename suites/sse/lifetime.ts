@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -12,6 +13,9 @@ const governedBy = {
   directives: ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout'],
 }
 
+const stream = inLocation(streamPath)
+const readTimeout = inForce('proxy_read_timeout', { path: streamPath })
+
 /** Shortly before and after the limit, in seconds: inside it by a minute, outside by "minutes". */
 const BEFORE = 60
 const AFTER = 5 * 60
@@ -22,6 +26,13 @@ claim('sse/idle-24h', {
   source: { spec: 'SSE Configuration' },
   needs: noStream,
   governedBy,
+  brokenBy: [
+    broken('60 seconds', readTimeout.set('60s')),
+    broken('an hour', readTimeout.set('1h')),
+    broken('an hour short', readTimeout.set('23h')),
+    broken('left to what holds elsewhere', stream.unset('proxy_read_timeout')),
+    broken('the location of the stream deleted', stream.remove()),
+  ],
 
   async check(context) {
     const { contract, evidence } = context
@@ -42,6 +53,10 @@ claim('sse/ends-after-24h', {
   source: { spec: 'SSE Configuration' },
   needs: noStream,
   governedBy,
+  brokenBy: [
+    broken('a week', readTimeout.set('7d')),
+    broken('an hour over', readTimeout.set('25h')),
+  ],
 
   async check(context) {
     const { contract, evidence } = context
@@ -60,6 +75,11 @@ claim('sse/heartbeat-outlives-24h', {
   source: { spec: 'SSE Configuration' },
   needs: noStream,
   governedBy,
+  brokenBy: [
+    broken('shorter than a heartbeat', readTimeout.set('10s')),
+    broken('an hour', readTimeout.set('1h')),
+    broken('the location of the stream deleted', stream.remove()),
+  ],
 
   async check(context) {
     const { evidence } = context
@@ -85,6 +105,9 @@ claim('sse/client-leaves', {
   source: { spec: 'Scaling Limitation' },
   needs: noStream,
   governedBy: { path: streamPath, directives: ['proxy_ignore_client_abort', 'proxy_buffering'] },
+  brokenBy: [
+    broken('a client that leaves is ignored', stream.add('proxy_ignore_client_abort on;')),
+  ],
 
   async check({ client, backend, contract, evidence }) {
     for (const probe of client.both) {

@@ -1,7 +1,36 @@
 import { expect } from 'vitest'
+import { addLocation, all, bodyOf, broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { apiPath } from '../../fixtures/faults/ways.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
+
+const stream = inLocation(streamPath)
+
+/** Whatever holds bytes back, or lets another location hold them back. */
+const heldBack = [
+  broken('proxy_buffering on', stream.set('proxy_buffering', 'on')),
+  broken(
+    'proxy_buffering left at its default',
+    inForce('proxy_buffering', { path: streamPath }).remove(),
+  ),
+  broken('the location of the stream deleted', stream.remove()),
+  broken(
+    'a prefix, shadowed by a regular expression',
+    all(
+      stream.heads(({ contract }) => `location ${streamPath(contract)}`),
+      addLocation(({ contract }) => `~ ^${contract.paths.api}`, bodyOf(apiPath)),
+    ),
+  ),
+]
+
+/** An HTTP/2 client sees no delay where the upstream's answer comes in chunks. */
+const heldBackFromAll = [
+  broken(
+    'buffered, from an HTTP/1.0 upstream',
+    all(stream.set('proxy_buffering', 'on'), stream.set('proxy_http_version', '1.0')),
+  ),
+]
 
 /** How many small events are timed one by one. */
 const RUN = 5
@@ -20,6 +49,8 @@ for (const [id, name, protocol] of [
       directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],
     },
 
+    brokenBy: protocol === 'http1' ? [...heldBack, ...heldBackFromAll] : heldBackFromAll,
+
     async check(context) {
       await seesEachEventAtOnce(context, protocol)
     },
@@ -32,6 +63,7 @@ claim('sse/headers-before-events', {
   source: { spec: 'SSE Configuration' },
   needs: noStream,
   governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'] },
+  brokenBy: [...heldBack, ...heldBackFromAll],
 
   async check({ client, backend, contract, evidence }) {
     for (const probe of client.both) {

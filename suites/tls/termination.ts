@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { broken, everywhere } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 
@@ -7,6 +8,15 @@ claim('tls/terminates-at-edge', {
   says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
   source: { spec: 'Flow Description 2 (SSL Termination)' },
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_pass', 'proxy_set_header'] },
+  brokenBy: [
+    broken('no X-Forwarded-Proto', everywhere('proxy_set_header X-Forwarded-Proto').remove()),
+    broken('X-Forwarded-Proto http', everywhere('proxy_set_header X-Forwarded-Proto').set('http')),
+    broken(
+      'TLS on the inside',
+      everywhere('proxy_pass').rewrite(text => text.replace('http://', 'https://')),
+      { alone: true },
+    ),
+  ],
 
   async check({ client, frontend, backend, contract, nonce, evidence }) {
     const page = nonce()

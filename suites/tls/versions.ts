@@ -1,6 +1,8 @@
 import { expect } from 'vitest'
+import { all, broken, everywhere, inServer } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { aliasHost } from '../../fixtures/faults/ways.ts'
 import { everyHost } from '../../fixtures/needs.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
@@ -10,6 +12,14 @@ claim('tls/speaks-1.2-and-1.3', {
   says: 'Each served host completes a TLS 1.2 and a TLS 1.3 handshake, verified by its own name.',
   source: { spec: 'SSL/TLS; RFC 9325 §3.1.1' },
   governedBy: { directives: ['ssl_protocols', 'ssl_ciphers', 'ssl_certificate'] },
+  brokenBy: [
+    broken('only TLS 1.2', everywhere('ssl_protocols').set('TLSv1.2')),
+    broken('only TLS 1.3', everywhere('ssl_protocols').set('TLSv1.3')),
+    broken(
+      'suites for RSA alone, with an ECDSA certificate',
+      everywhere('ssl_ciphers').set('ECDHE-RSA-AES128-GCM-SHA256'),
+    ),
+  ],
 
   async check({ client, contract, evidence }) {
     const versions =
@@ -35,6 +45,20 @@ claim('tls/refuses-legacy', {
   says: 'SSLv3, TLS 1.0 and TLS 1.1 are refused on every host.',
   source: { spec: 'SSL/TLS; RFC 8996, RFC 9325 §3.1.1' },
   governedBy: { directives: ['ssl_protocols'] },
+  brokenBy: [
+    broken('TLS 1.1 offered', everywhere('ssl_protocols').set('TLSv1.1 TLSv1.2 TLSv1.3')),
+    broken(
+      'TLS 1.0 and 1.1 offered, and usable',
+      all(
+        everywhere('ssl_protocols').set('TLSv1 TLSv1.1 TLSv1.2 TLSv1.3'),
+        everywhere('ssl_ciphers').set('DEFAULT:@SECLEVEL=0'),
+      ),
+    ),
+    broken(
+      'TLS 1.1 offered by an alias alone',
+      inServer({ host: aliasHost }).set('ssl_protocols', 'TLSv1.1 TLSv1.2 TLSv1.3'),
+    ),
+  ],
 
   async check(context) {
     for (const host of everyHost(context.contract)) {

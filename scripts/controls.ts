@@ -1,0 +1,76 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
+import { ControlCollector } from '../fixtures/verdict/control-collector.ts'
+import { type Controls, controlsSchema } from '../fixtures/verdict/control-schema.ts'
+import { summarizeControls } from '../fixtures/verdict/control-summary.ts'
+import { formatControls } from '../fixtures/verdict/control-text.ts'
+import { claimPattern } from './claim-pattern.ts'
+import { reportFailure } from './failure.ts'
+import { type GateOptions, readOptions } from './options.ts'
+import { ProgressLine } from './progress.ts'
+import { runVitest, withRun } from './run-suites.ts'
+
+const HELP = `npm run controls -- [options]
+
+Every claim proves that it can fail: it passes on the platform as it is, and is red, by an assertion,
+on the same platform broken on purpose by each of its controls.
+
+  --platform DIR     the platform's files (default: fixtures/platforms/reference)
+  --only GLOB        only claims whose id matches, such as 'sse/*'
+  --report DIR       where controls.json goes (default: report)
+  --json             the same on standard output, and nothing else there
+  --help             this
+
+Exit status: 0 every control turned its claim red, and every claim passed unbroken; 1 one did not,
+or a claim has no control; 2 the input cannot be used; 3 the machine cannot carry the topology.
+`
+
+process.exitCode = await main().catch(reportFailure)
+// Sockets of an engine that was spoken to may stay open for a while; nothing waits for them.
+process.exit()
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const controls = await proveAll(options)
+  const json = `${JSON.stringify(controls, null, 2)}\n`
+  await mkdir(options.report, { recursive: true })
+  await writeFile(join(options.report, 'controls.json'), json)
+  process.stdout.write(options.json ? json : formatControls(controls, process.stdout))
+  return controls.summary.ok ? 0 : 1
+}
+
+async function proveAll(options: GateOptions): Promise<Controls> {
+  const began = performance.now()
+  const startedAt = new Date()
+  const progress = new ProgressLine()
+  const collector = new ControlCollector(progress.say)
+  const runOptions = { ...options, controls: true, progress: progress.say }
+  await withRun(runOptions, async run => {
+    const proved = runVitest(
+      [],
+      {
+        project: ['claims'],
+        reporters: [collector],
+        testNamePattern: claimPattern(options.only),
+        passWithNoTests: true,
+        silent: true,
+      },
+      'silenced',
+    )
+    await Promise.all([run.ready, proved])
+  }).finally(progress.clear)
+  if (collector.errors.length > 0)
+    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  return controlsSchema.parse({
+    schema: 1,
+    platform: relative(process.cwd(), options.platform.root) || '.',
+    startedAt: startedAt.toISOString(),
+    durationMs: Math.round(performance.now() - began),
+    ...summarizeControls(collector.claims, collector.controls),
+  } satisfies Record<keyof Controls, unknown>)
+}

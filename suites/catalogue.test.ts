@@ -1,0 +1,55 @@
+import { glob } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { stated } from '../fixtures/claim.ts'
+
+/** Every claim of every suite, by its id. */
+let claims: typeof stated = []
+
+beforeAll(async () => {
+  for await (const suite of glob('*/*.ts', { cwd: import.meta.dirname }))
+    if (!suite.endsWith('.test.ts'))
+      await import(/* @vite-ignore */ join(import.meta.dirname, suite))
+  claims = stated.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+})
+
+describe('the catalogue', () => {
+  it('states something', () => {
+    expect(claims.length).toBeGreaterThan(0)
+  })
+
+  it('gives each claim an id of its own', () => {
+    const ids = claims.map(({ id }) => id)
+    expect(ids.filter((id, at) => ids.indexOf(id) !== at)).toEqual([])
+    expect(ids.filter(id => !/^[a-z]+\/[a-z0-9][a-z0-9.-]*$/.test(id))).toEqual([])
+  })
+
+  it('promises this, and a change of it is a visible act', async () => {
+    const promises = claims.map(({ id, definition: { level, says } }) => {
+      const shown = typeof level === 'string' ? level : 'as promised'
+      return `${id} (${shown})\n    ${says}\n`
+    })
+    await expect(promises.join('')).toMatchFileSnapshot('catalogue.snapshot.txt')
+  })
+
+  it('says where each sentence comes from', () => {
+    const without = claims.filter(({ definition: { source } }) => {
+      const cited = 'spec' in source ? source.spec : source.standard
+      return cited.trim() === ''
+    })
+    expect(without.map(({ id }) => id)).toEqual([])
+  })
+
+  it('shows of each claim that it can fail', () => {
+    const without = claims.filter(({ definition: { brokenBy = [] } }) => brokenBy.length === 0)
+    expect(without.map(({ id }) => id)).toEqual([])
+  })
+
+  it('tells the controls of one claim apart', () => {
+    const twice = claims.flatMap(({ id, definition: { brokenBy = [] } }) => {
+      const names = brokenBy.map(({ name }) => name)
+      return names.filter((name, at) => names.indexOf(name) !== at).map(name => `${id} ← ${name}`)
+    })
+    expect(twice).toEqual([])
+  })
+})
