@@ -2,6 +2,9 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { everyHost, noAcme } from '../../fixtures/needs.ts'
 
+const CHALLENGES = '/.well-known/acme-challenge/'
+const SECRET = 'not to be served'
+
 claim('redirects/acme-challenge', {
   level: ({ acme }) => acme?.level ?? 'must',
   says: 'A challenge is served over port 80 on every host, byte for byte from the webroot, and no other file of it is.',
@@ -13,34 +16,35 @@ claim('redirects/acme-challenge', {
     directives: ['root', 'alias', 'return', 'try_files', 'proxy_pass'],
   },
 
-  async check({ client, contract, engine, topology, nonce, evidence }) {
+  async check({ client, contract, engine, topology, nonce, evidence, judging }) {
     const { webroot, directory } = contract.acme ?? { webroot: '', directory: '' }
     const token = `topology-${nonce()}`
     // RFC 8555 §8.1: the token, a dot, and a thumbprint.
     const content = `${token}.${'A'.repeat(43)}`
     const stray = `stray-${nonce()}.txt`
     await engine.putFile(topology.edge.id, `${directory}/${token}`, content)
-    await engine.putFile(topology.edge.id, `${webroot}/${stray}`, 'not to be served')
+    await engine.putFile(topology.edge.id, `${webroot}/${stray}`, SECRET)
     evidence('webroot', `${directory}/${token}`)
     for (const host of everyHost(contract)) {
-      const path = `/.well-known/acme-challenge/${token}`
+      const path = `${CHALLENGES}${token}`
       const answer = await client.http1.request({ scheme: 'http', host, path })
-      evidence(
-        `http://${host}${path}`,
-        `${answer.status ?? answer.error?.message}, ${answer.bodyBytes} bytes`,
-      )
+      const seen = `${answer.status ?? answer.error?.message}, ${answer.bodyBytes} bytes`
+      evidence(`http://${host}${path}`, seen)
+      judging({ scheme: 'http', host, path })
       expect(answer.status, `status of the challenge on ${host}`).toBe(200)
       expect(answer.body, `the challenge on ${host}`).toBe(content)
-      for (const other of [
+      const others = [
         `/${stray}`,
         `/.well-known/${stray}`,
-        `/.well-known/acme-challenge/%2e%2e/%2e%2e/${stray}`,
-      ]) {
-        const leaked = await client.http1.request({ scheme: 'http', host, path: other })
-        expect(leaked.body, `http://${host}${other}, which is no challenge`).not.toBe(
-          'not to be served',
-        )
-      }
+        `${CHALLENGES}../../${stray}`,
+        `${CHALLENGES}%2e%2e/%2e%2e/${stray}`,
+        `${CHALLENGES.slice(0, -1)}../../${stray}`,
+      ]
+      const leaks = await Promise.all(
+        others.map(other => client.http1.request({ scheme: 'http', host, path: other })),
+      )
+      for (const leaked of leaks)
+        expect(leaked.body, `${leaked.url}, which is no challenge`).not.toBe(SECRET)
     }
   },
 })
