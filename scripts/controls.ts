@@ -71,6 +71,6 @@ async function proveAll(options: GateOptions): Promise<Controls> {
     platform: relative(process.cwd(), options.platform.root) || '.',
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - began),
-    ...summarizeControls(collector.claims, collector.controls),
+    ...summarizeControls(collector.claims, collector.controls, collector.unbreakable),
   } satisfies Record<keyof Controls, unknown>)
 }
