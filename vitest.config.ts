@@ -21,6 +21,8 @@ export default defineConfig({
           isolate: false,
           sequence: { concurrent: true },
           maxConcurrency: 30,
+          // What was expected and what was seen is the message: it is shown whole.
+          chaiConfig: { truncateThreshold: 0 },
         },
       },
     ],

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { InputError } from '../fixtures/platform/input-error.ts'
 import type { Run } from '../fixtures/run.ts'
 import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { Collector } from '../fixtures/verdict/collector.ts'
@@ -57,6 +58,11 @@ async function judge(options: GateOptions): Promise<Verdict> {
   }).finally(progress.clear)
   if (collector.errors.length > 0) {
     throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  }
+  if (collector.claims.length === 0) {
+    throw new InputError(`no claim's id matches "${options.only}"`, {
+      remedy: '`npm run gate -- --list` shows every id.',
+    })
   }
   return assemble(run, collector, options, performance.now() - began)
 }

@@ -90,7 +90,7 @@ function parse(args: string[]) {
       },
     })
   } catch (error) {
-    throw new InputError((error as Error).message.split('.')[0] ?? 'unusable command line', {
+    throw new InputError((error as Error).message.split(/\.\s/)[0] ?? 'unusable command line', {
       remedy: '`npm run gate -- --help` lists the options.',
     })
   }

@@ -1,7 +1,9 @@
+import { constants } from 'node:os'
 import { Writable } from 'node:stream'
 import { type CliOptions, startVitest } from 'vitest/node'
 import { leaveRun } from '../fixtures/global-setup.ts'
 import { Run, type RunOptions } from '../fixtures/run.ts'
+import { reportFailure } from './failure.ts'
 
 /** How many suites run side by side: claims wait more than they work, and two cores are enough for this many. */
 const WORKERS = 3
@@ -14,12 +16,19 @@ const WORKERS = 3
 export async function withRun<T>(options: RunOptions, use: (run: Run) => Promise<T>): Promise<T> {
   const run = new Run(options)
   leaveRun(run)
-  const interrupted = (signal: NodeJS.Signals) => {
-    options.progress(`${signal}: removing containers and networks`)
-    void run.end().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  const leave = (status: number) => {
+    // The test runner would end the process at once. Nobody leaves before the clean-up is done.
+    const exit = process.exit
+    process.exit = (() => undefined) as never
+    void run.end().finally(() => exit(status))
   }
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-  for (const signal of signals) process.on(signal, interrupted)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      options.progress(`${signal}: removing containers and networks`)
+      leave(128 + constants.signals[signal])
+    })
+  }
+  process.once('uncaughtException', error => leave(reportFailure(error)))
   try {
     return await use(run)
   } finally {

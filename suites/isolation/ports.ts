@@ -9,7 +9,12 @@ claim('isolation/only-80-and-443', {
   says: 'Only the edge is published, on 80 and 443, and nothing else answers.',
   source: { spec: 'Port Configuration' },
   governedBy: {
-    compose: ({ edge }) => ({ service: edge.service, keys: ['ports'] }),
+    // A service that publishes what it should not comes before the edge itself.
+    compose: ({ edge }, { services }) =>
+      [
+        ...services.filter(({ name, ports }) => name !== edge.service && ports.length > 0),
+        { name: edge.service },
+      ].map(({ name }) => ({ service: name, keys: ['ports'] })),
   },
 
   async check({ contract, facts, topology, evidence }) {

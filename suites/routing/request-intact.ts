@@ -75,10 +75,12 @@ async function arrivesOver(
   probe: ClaimContext['client']['http1'],
   request: ClientRequest,
 ): Promise<void> {
-  const { method = 'GET', path, body } = request
+  const { method = 'GET', body } = request
   const id = nonce()
+  // A query of its own, so that no cache answers for the backend.
+  const path = `${request.path}${request.path.includes('?') ? '&' : '?'}probe=${id}`
   const title = `${method} ${path}${body === undefined ? '' : ` with ${body.length} bytes`} over ${probe.protocol}`
-  const answer = await probe.request({ ...request, headers: HEADERS, nonce: id })
+  const answer = await probe.request({ ...request, path, headers: HEADERS, nonce: id })
   const [arrived] = await backend.requests(id)
   if (arrived === undefined) {
     evidence(title, `${answer.status ?? answer.error?.message}, and nothing reached the backend`)

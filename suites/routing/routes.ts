@@ -43,8 +43,12 @@ claim('routing/api-to-backend', {
       .filter(role => role === 'frontend' || role === 'backend')
       .map(role => `${role}:${contract[role].port}`)
     evidence('hops by the diagram', apiHops.join(' → '))
-    for (const path of [`${paths.api}users`, `${paths.api}coaching/sessions/42?x=1`, paths.login]) {
-      for (const { passed, protocol, status } of await follow(context, path)) {
+    for (const [path, method] of [
+      [`${paths.api}users/${context.nonce()}`, 'GET'],
+      [`${paths.api}coaching/${context.nonce()}?x=1`, 'GET'],
+      [paths.login, 'POST'],
+    ] as const) {
+      for (const { passed, protocol, status } of await follow(context, path, method)) {
         evidence(`${path} over ${protocol}`, `${status}; ${describe(passed)}`)
         expect(stops(passed), `the way of ${path} over ${protocol}`).toEqual(expected)
       }
@@ -97,11 +101,13 @@ interface Followed {
 function follow(
   { client, frontend, backend, nonce }: ClaimContext,
   path: string,
+  method = 'GET',
 ): Promise<Followed[]> {
   return Promise.all(
     client.both.map(async probe => {
       const id = nonce()
-      const answer = await probe.request({ path, nonce: id })
+      // A path of its own for each protocol, so that no cache answers the second from the first.
+      const answer = await probe.request({ path: apart(path, id), method, nonce: id })
       // The answer is here, so whoever took part has recorded it.
       const passed = [...(await frontend.requests(id)), ...(await backend.requests(id))]
       return {
@@ -128,4 +134,9 @@ function describe(passed: RequestRecord[]): string {
 /** Whom the edge itself sent a request to. */
 function first([followed]: Followed[]): string {
   return followed?.passed[0]?.role ?? 'edge'
+}
+
+/** The same path with a query that no other request has. */
+function apart(path: string, id: string): string {
+  return `${path}${path.includes('?') ? '&' : '?'}probe=${id}`
 }

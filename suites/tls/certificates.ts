@@ -17,7 +17,7 @@ claim('tls/chain-complete', {
       const chain = shake.sentChain.map(({ subject }) => subject).join(' ← ')
       evidence(host, shake.error ?? `${shake.sentChain.length} certificates: ${chain}`)
       judging({ path: '/', host })
-      expect(shake.error, `a client that knows only the root, at ${host}`).toBeUndefined()
+      expect(shake.error?.message, `a client that knows only the root, at ${host}`).toBeUndefined()
     }
   },
 })
@@ -34,7 +34,7 @@ claim('tls/each-name-its-certificate', {
       const shake = await client.handshake({ host })
       evidence(host, { names: shake.certificate?.altNames, error: shake.error })
       judging({ path: '/', host })
-      expect(shake.error, `the certificate that ${host} presents`).toBeUndefined()
+      expect(shake.error?.message, `the certificate that ${host} presents`).toBeUndefined()
     }
   },
 })

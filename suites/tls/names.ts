@@ -73,7 +73,7 @@ claim('tls/http2-by-alpn', {
       evidence(`${host}, HTTP/2 ${configured ? 'configured' : 'not configured'}`, chosen)
       judging({ path: '/', host })
       if (configured) expect(both.alpn, `protocol that ${host} chooses of both`).toBe('h2')
-      expect(old.error, `a client of ${host} that speaks HTTP/1.1 only`).toBeUndefined()
+      expect(old.error?.message, `a client of ${host} that speaks HTTP/1.1 only`).toBeUndefined()
     }
     const answers = await Promise.all(client.both.map(probe => probe.request({ path: '/' })))
     const [http1, http2] = answers.map(({ status, error }) => status ?? error?.message)

@@ -22,7 +22,7 @@ claim('tls/speaks-1.2-and-1.3', {
         const shake = await client.handshake({ host, minVersion: version, maxVersion: version })
         evidence(`${host} ${version}`, shake.error ?? `${shake.version} ${shake.cipher}`)
         judging({ path: '/', host })
-        expect(shake.error, `${version} handshake with ${host}`).toBeUndefined()
+        expect(shake.error?.message, `${version} handshake with ${host}`).toBeUndefined()
         expect(shake.version, `version spoken with ${host}`).toBe(version)
       }
     }

@@ -1,0 +1,75 @@
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { InputError } from '../fixtures/platform/input-error.ts'
+import { HELP, readOptions } from './options.ts'
+
+const here = process.cwd()
+
+beforeEach(() => {
+  vi.stubEnv('npm_lifecycle_event', undefined)
+  vi.stubEnv('INIT_CWD', undefined)
+})
+afterEach(() => vi.unstubAllEnvs())
+
+test('nothing said: the reference platform, and reports here', () => {
+  expect(readOptions([])).toEqual({
+    platform: { root: resolve(import.meta.dirname, '../fixtures/platforms/reference') },
+    report: join(here, 'report'),
+    list: false,
+    json: false,
+    strict: false,
+    help: false,
+  })
+})
+
+test.each([
+  [['--platform', 'p'], { platform: { root: join(here, 'p') } }],
+  [['--platform=/p'], { platform: { root: '/p' } }],
+  [['--nginx', 'n'], { platform: { nginx: join(here, 'n') } }],
+  [['--compose', 'c.yaml'], { platform: { compose: join(here, 'c.yaml') } }],
+  [['--diagram', 'd.md'], { platform: { diagram: join(here, 'd.md') } }],
+  [['--contract', '/t.yaml'], { platform: { contract: '/t.yaml' } }],
+  [['--env-file', '.env'], { platform: { envFile: join(here, '.env') } }],
+  [['--edge-image', 'nginx:1.27'], { edgeImage: 'nginx:1.27' }],
+  [['--only', 'sse/*'], { only: 'sse/*' }],
+  [['--report', 'r'], { report: join(here, 'r') }],
+  [['--list'], { list: true }],
+  [['--json', '--strict'], { json: true, strict: true }],
+  [['-h'], { help: true }],
+  [['--platform', 'a', '--platform', 'b'], { platform: { root: join(here, 'b') } }],
+])('%j', (args, expected) => {
+  expect(readOptions(args)).toMatchObject(expected)
+})
+
+test.each([
+  [['--platfrom', 'p'], "Unknown option '--platfrom'"],
+  [['--platform'], "Option '--platform <value>' argument missing"],
+  [['--list=yes'], "Option '--list' does not take an argument"],
+  [['--only', '--json'], "Option '--only' argument is ambiguous"],
+  [['nginx.conf'], "Unexpected argument 'nginx.conf'"],
+])('%j is refused in one sentence, with a remedy', (args, message) => {
+  const read = () => readOptions(args)
+  expect(read).toThrow(InputError)
+  expect(read).toThrow(
+    expect.objectContaining({ message, remedy: expect.stringMatching('--help') }),
+  )
+})
+
+test.each([
+  ['under npm, a directory that is there', 'gate', '/', '/p'],
+  ['under npm, one that is not', 'gate', '/none/at/all', join(here, 'p')],
+  ['inherited from an outer npm', undefined, '/', join(here, 'p')],
+])('where paths start: %s', (_, lifecycle, initial, root) => {
+  vi.stubEnv('npm_lifecycle_event', lifecycle)
+  vi.stubEnv('INIT_CWD', initial)
+  expect(readOptions(['--platform', 'p']).platform.root).toBe(root)
+})
+
+test('the help tells every option', () => {
+  const options = [...HELP.matchAll(/^ {2}(--[a-z-]+)( [A-Z]+)?/gm)]
+  for (const [, name = '', value] of options) {
+    const args = value === undefined ? [name] : [name, 'x']
+    expect(() => readOptions(args), name).not.toThrow()
+  }
+  expect(options).toHaveLength(13)
+})
