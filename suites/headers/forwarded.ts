@@ -6,13 +6,16 @@ import { noBackend } from '../../fixtures/hosts.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
+/** Headers that tell an address. */
+const ADDRESS = /forwarded-for|real.?ip|\bforwarded\b/i
+
 const directives = ['proxy_set_header', 'proxy_pass', 'real_ip_header', 'set_real_ip_from']
 
 claim('headers/host-forwarded', {
   level: 'must',
   says: "Frontend and backend receive the client's Host, or are told it as X-Forwarded-Host.",
   source: { standard: 'RFC 9110 §7.2' },
-  governedBy: { path: ({ paths }) => paths.api, directives },
+  governedBy: { path: ({ paths }) => paths.api, directives, about: /\bhost\b/i },
 
   async check(context) {
     const { contract, evidence, judging } = context
@@ -40,7 +43,7 @@ claim('headers/client-address-forwarded', {
   says: "The backend receives the client's real address, on every route.",
   source: { standard: 'RFC 7239 §5.2 (X-Forwarded-For as its forerunner)' },
   needs: noBackend,
-  governedBy: { path: ({ paths }) => paths.api, directives },
+  governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
 
   async check(context) {
     const { backend, contract, evidence, judging } = context
@@ -69,7 +72,7 @@ claim('headers/no-address-spoofing', {
   says: "A client's own X-Forwarded-For or X-Real-IP cannot pass as its address.",
   source: { standard: 'RFC 7239 §8.1' },
   needs: noBackend,
-  governedBy: { path: ({ paths }) => paths.api, directives },
+  governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
 
   async check(context) {
     const { contract, evidence, judging } = context

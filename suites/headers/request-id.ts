@@ -6,6 +6,8 @@ import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
+const ID = /\bx-(request|correlation|trace)-?id\b/i
+
 claim('headers/one-request-id', {
   level: 'should',
   says: "One id for each request reaches the backend: the client's valid one unchanged, or a fresh one.",
@@ -13,7 +15,7 @@ claim('headers/one-request-id', {
   needs: (contract, facts) =>
     noBackend(contract) ??
     (idHeader(facts) === undefined ? 'the configuration forwards no request id' : undefined),
-  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header', 'map'] },
+  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'], about: ID },
 
   async check(context) {
     const { contract, facts, nonce, evidence, judging } = context
@@ -46,9 +48,7 @@ claim('headers/one-request-id', {
 function idHeader({ configuration }: PlatformFacts): string | undefined {
   return every(configuration.directives).find(
     ({ name, args: [header = '', value = ''] }) =>
-      name === 'proxy_set_header' &&
-      value !== '' &&
-      /^x-(request|correlation|trace)-?id$/i.test(header),
+      name === 'proxy_set_header' && value !== '' && ID.test(header),
   )?.args[0]
 }
 
@@ -56,7 +56,11 @@ claim('headers/upgrade-only-when-asked', {
   level: 'should',
   says: 'Connection: upgrade reaches a service only for a client that asked for it.',
   source: { standard: 'RFC 9110 §7.8' },
-  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
+  governedBy: {
+    path: ({ paths }) => paths.api,
+    directives: ['proxy_set_header'],
+    about: /\b(connection|upgrade)\b/i,
+  },
 
   async check(context) {
     const { contract, evidence, judging } = context
