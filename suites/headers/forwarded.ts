@@ -3,9 +3,12 @@ import { plainAddress } from '../../fixtures/actors.ts'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
-import { noBackend } from '../../fixtures/hosts.ts'
+import { noBackend, noHttps } from '../../fixtures/hosts.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Header } from '../../stubs/protocol.ts'
+
+/** Headers that tell an address. */
+const ADDRESS = /forwarded-for|real.?ip|\bforwarded\b/i
 
 const directives = ['proxy_set_header', 'proxy_pass', 'real_ip_header', 'set_real_ip_from']
 
@@ -13,7 +16,8 @@ claim('headers/host-forwarded', {
   level: 'must',
   says: "Frontend and backend receive the client's Host, or are told it as X-Forwarded-Host.",
   source: { standard: 'RFC 9110 §7.2' },
-  governedBy: { path: ({ paths }) => paths.api, directives },
+  needs: noHttps,
+  governedBy: { path: ({ paths }) => paths.api, directives, about: /\bhost\b/i },
   brokenBy: hostLost,
 
   async check(context) {
@@ -41,8 +45,8 @@ claim('headers/client-address-forwarded', {
   level: 'must',
   says: "The backend receives the client's real address, on every route.",
   source: { standard: 'RFC 7239 §5.2 (X-Forwarded-For as its forerunner)' },
-  needs: noBackend,
-  governedBy: { path: ({ paths }) => paths.api, directives },
+  needs: (contract, facts) => noHttps(contract, facts) ?? noBackend(contract),
+  governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressLost,
 
   async check(context) {
@@ -71,8 +75,8 @@ claim('headers/no-address-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-For or X-Real-IP cannot pass as its address.",
   source: { standard: 'RFC 7239 §8.1' },
-  needs: noBackend,
-  governedBy: { path: ({ paths }) => paths.api, directives },
+  needs: (contract, facts) => noHttps(contract, facts) ?? noBackend(contract),
+  governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressSpoofed,
 
   async check(context) {

@@ -8,7 +8,7 @@ import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
-const NAME = /^strict-transport-security\b/i
+const NAME = /\bstrict-transport-security\b/i
 
 claim('headers/hsts', {
   // What the edge never says may be left to the application, which is not under test.
@@ -17,7 +17,7 @@ claim('headers/hsts', {
   says: 'Every https answer of the primary host, errors included, has one valid Strict-Transport-Security of at least the promised age.',
   source: { spec: 'SSL/TLS; RFC 6797 §6.1' },
   needs: noHttps,
-  governedBy: { path: ({ paths }) => paths.api, directives: ['add_header'] },
+  governedBy: { path: ({ paths }) => paths.api, directives: ['add_header'], about: NAME },
   brokenBy: hstsLost,
 
   async check(context) {
@@ -42,7 +42,7 @@ claim('headers/no-hsts-over-http', {
   level: 'must',
   says: 'No answer over plain HTTP carries Strict-Transport-Security.',
   source: { standard: 'RFC 6797 §7.2' },
-  governedBy: { path: () => '/', scheme: 'http', directives: ['add_header'] },
+  governedBy: { path: () => '/', scheme: 'http', directives: ['add_header'], about: NAME },
   brokenBy: hstsOverHttp,
 
   async check({ client, contract, evidence, judging }) {

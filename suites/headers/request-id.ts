@@ -2,19 +2,22 @@ import { expect } from 'vitest'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { alwaysUpgrade, oddRequestId } from '../../fixtures/faults/headers.ts'
-import { noBackend } from '../../fixtures/hosts.ts'
+import { noBackend, noHttps } from '../../fixtures/hosts.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+
+const ID = /\bx-(request|correlation|trace)-?id\b/i
 
 claim('headers/one-request-id', {
   level: 'should',
   says: "One id for each request reaches the backend: the client's valid one unchanged, or a fresh one.",
   source: { standard: 'RFC 9110 §5.3 (one value); W3C Trace Context §2 (by analogy)' },
   needs: (contract, facts) =>
+    noHttps(contract, facts) ??
     noBackend(contract) ??
     (idHeader(facts) === undefined ? 'the configuration forwards no request id' : undefined),
-  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header', 'map'] },
+  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'], about: ID },
   brokenBy: oddRequestId,
 
   async check(context) {
@@ -48,9 +51,7 @@ claim('headers/one-request-id', {
 function idHeader({ configuration }: PlatformFacts): string | undefined {
   return every(configuration.directives).find(
     ({ name, args: [header = '', value = ''] }) =>
-      name === 'proxy_set_header' &&
-      value !== '' &&
-      /^x-(request|correlation|trace)-?id$/i.test(header),
+      name === 'proxy_set_header' && value !== '' && ID.test(header),
   )?.args[0]
 }
 
@@ -58,7 +59,12 @@ claim('headers/upgrade-only-when-asked', {
   level: 'should',
   says: 'Connection: upgrade reaches a service only for a client that asked for it.',
   source: { standard: 'RFC 9110 §7.8' },
-  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
+  needs: noHttps,
+  governedBy: {
+    path: ({ paths }) => paths.api,
+    directives: ['proxy_set_header'],
+    about: /\b(connection|upgrade)\b/i,
+  },
   brokenBy: alwaysUpgrade,
 
   async check(context) {

@@ -82,7 +82,7 @@ claim('redirects/no-loop', {
       if (journey === undefined) continue
       evidence(`${start.scheme}://${start.host}${start.path}`, describe(journey))
       judging(start)
-      expect(['answered', 'left'], `${describe(journey)}, which`).toContain(journey.ended)
+      expect(['answered', 'left'], `end of ${describe(journey)}`).toContain(journey.ended)
     }
   },
 })

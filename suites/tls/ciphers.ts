@@ -24,7 +24,7 @@ claim('tls/no-weak-ciphers', {
       evidence(host, weak.length === 0 ? 'accepts none' : `accepts ${weak.join(', ')}`)
       // A build without RC4 or 3DES refuses them whatever the configuration says; another would not.
       if (named.length > 0) evidence(`${host}, named in ssl_ciphers`, named.join(', '))
-      judging({ path: '/', host })
+      judging({ host })
       expect([...weak, ...named], `weak suites that ${host} offers`).toEqual([])
     }
   },
@@ -44,7 +44,7 @@ claim('tls/forward-secrecy-aead', {
       const suites = await accepted(context, host)
       evidence(host, suites.join(' ') || 'accepts none in TLS 1.2')
       const others = suites.filter(name => !/^TLS_ECDHE_.*_(?:GCM|CCM|CHACHA20)/.test(name))
-      judging({ path: '/', host })
+      judging({ host })
       expect(others, `suites of ${host} without ECDHE or AEAD`).toEqual([])
     }
   },

@@ -25,7 +25,7 @@ claim('tls/no-early-data', {
         host,
         `${version ?? 'no handshake'}, ${bytes === undefined ? 'no session' : `a session that permits ${bytes} bytes`}`,
       )
-      judging({ path: '/', host })
+      judging({ host })
       expect(bytes ?? 0, `bytes of early data that ${host} permits`).toBe(0)
     }
   },
@@ -46,7 +46,7 @@ claim('tls/resumption', {
       const again = session === undefined ? undefined : await client.handshake({ host, session })
       const seen = again?.reused ? 'resumed' : 'a full handshake again'
       evidence(host, `${first.version ?? first.error?.message}, ${session ? seen : 'no session'}`)
-      judging({ path: '/', host })
+      judging({ host })
       expect(again?.reused ?? false, `a session of ${host} resumes`).toBe(true)
     }
   },
@@ -71,7 +71,7 @@ claim('tls/no-compression', {
       // TLS 1.3 knows none, so a host that speaks nothing else has none.
       const refused = alert === undefined ? answered : `TLS 1.2 is refused (${alert.name})`
       evidence(host, compression === undefined ? refused : `method ${compression} chosen`)
-      judging({ path: '/', host })
+      judging({ host })
       expect(compression ?? 0, `compression method that ${host} chooses`).toBe(0)
     }
   },
@@ -89,7 +89,7 @@ claim('tls/no-client-renegotiation', {
     for (const host of secureHosts(contract, facts)) {
       const { renegotiated, version, error } = await client.renegotiate(host)
       evidence(host, `${version ?? 'TLS 1.2 is refused'}: ${error?.message ?? 'renegotiated'}`)
-      judging({ path: '/', host })
+      judging({ host })
       expect(renegotiated, `renegotiation with ${host}`).toBe(false)
     }
   },

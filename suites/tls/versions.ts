@@ -23,7 +23,7 @@ claim('tls/speaks-1.2-and-1.3', {
       for (const version of versions) {
         const shake = await client.handshake({ host, minVersion: version, maxVersion: version })
         evidence(`${host} ${version}`, shake.error ?? `${shake.version} ${shake.cipher}`)
-        judging({ path: '/', host })
+        judging({ host })
         expect(shake.error?.message, `${version} handshake with ${host}`).toBeUndefined()
         expect(shake.version, `version spoken with ${host}`).toBe(version)
       }
@@ -43,7 +43,7 @@ claim('tls/prefers-1.3', {
     for (const host of secureHosts(contract, facts)) {
       const shake = await client.handshake({ host, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' })
       evidence(host, shake.version ?? shake.error)
-      judging({ path: '/', host })
+      judging({ host })
       expect(shake.version, `version that ${host} chooses`).toBe('TLSv1.3')
     }
   },
@@ -66,7 +66,7 @@ claim('tls/refuses-legacy', {
       const answers = await Promise.all(LEGACY.map(version => offer(context, host, version)))
       for (const { version, verdict, said } of answers) {
         evidence(`${host} ${version}`, `${verdict} (${said})`)
-        judging({ path: '/', host })
+        judging({ host })
         expect(verdict, `${version} on ${host}`).toBe('not offered')
       }
     }
