@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
-import type { Mount, Service } from '../../fixtures/platform/compose.ts'
+import type { Service } from '../../fixtures/platform/compose.ts'
 import type { Position } from '../../fixtures/platform/position.ts'
 
 /** Where engines take orders: whoever can write there owns the host. */
@@ -60,12 +60,18 @@ claim('isolation/read-only-mounts', {
   async check({ contract, facts, blame, evidence }) {
     const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)
     const own = [
-      ...facts.configuration.sources.map(path => ({ path, kind: 'configuration' })),
+      ...facts.configuration.includes
+        .flatMap(({ files }) => files)
+        .map(path => ({ path, kind: 'configuration' })),
       ...(RENEWS_BY_ITSELF.test(edge?.image ?? '') ? [] : certificatePaths(contract)),
     ]
     const mounts = (edge?.mounts ?? []).filter(({ kind }) => kind !== 'tmpfs')
     const holding = mounts
-      .map(mount => ({ mount, holds: own.find(({ path }) => isUnder(path, mount))?.kind }))
+      .map(mount => ({ mount, holds: own.find(({ path }) => isUnder(path, mount.target))?.kind }))
+      .map(({ mount, holds }) => ({
+        mount,
+        holds: isUnder(mount.target, '/etc/nginx') ? 'configuration' : holds,
+      }))
       .filter(({ holds }) => holds !== undefined)
     evidence(
       'mounts with configuration or certificates (read from the compose file)',
@@ -89,7 +95,7 @@ function certificatePaths({ certificates }: Parameters<typeof noEdgeService>[0])
     .map(path => ({ path, kind: 'certificates' }))
 }
 
-function isUnder(path: string, { target }: Mount): boolean {
+function isUnder(path: string, target: string): boolean {
   const directory = target.replace(/\/+$/, '')
   return path === directory || path.startsWith(`${directory}/`)
 }

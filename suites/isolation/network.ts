@@ -1,10 +1,12 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 
 claim('isolation/one-network', {
   level: 'must',
   says: 'Edge, frontend and backend share one network, and a client reaches only the edge.',
   source: { spec: 'Digital Ocean Droplet' },
+  needs: anyOf(noCompose, noEdgeService),
   governedBy: {
     compose: ({ backend }) => ({
       service: backend.service,
