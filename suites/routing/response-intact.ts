@@ -7,7 +7,9 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { bodyOf, type HttpRecord, header, trailer } from '../../fixtures/probes/http.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
 import type { Header, Steering } from '../../stubs/protocol.ts'
 
 /** Headers of an answer that no edge has a reason to touch. */
@@ -105,11 +107,10 @@ claim('routing/response-intact', {
     )
     if (judged.length === 0) throw new Error('the edge let no request through to the backend')
     for (const each of judged) expectIntact(each, context.evidence)
-    const [trailers] = await withTrailers(context, path)
-    context.evidence(
-      'trailers over http/1.1 (not every proxy passes them, nor need it: RFC 9110 §6.5)',
-      trailers ?? 'none',
-    )
+    const trailers = await withTrailers(context, path)
+    context.evidence('trailers over http/1.1', trailers.join() || 'none')
+    // A proxy may drop them (RFC 9110 §6.5.1), unless it is told to pass them.
+    if (passesTrailers(context, path)) expect(trailers, 'trailers').toEqual(['abc'])
   },
 })
 
@@ -158,6 +159,12 @@ function unpacked(answer: HttpRecord): Buffer {
 
 function digest(body: Buffer) {
   return { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') }
+}
+
+function passesTrailers(context: ClaimContext, path: string): boolean {
+  const scope = scopeOf(context, path)
+  const written = scope && effective(scope, 'proxy_pass_trailers').directives.at(-1)
+  return written?.args[0] === 'on'
 }
 
 async function withTrailers(
