@@ -99,10 +99,8 @@ async function wellKnownStays(context: ClaimContext): Promise<void> {
     const title = `/.well-known/ over ${answer.protocol}`
     evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
     const isReachable = reached.length > 0 || (answer.status ?? 500) < 400
-    // A location for some of its names only leaves the rest to the site's ordinary rules: not found is no refusal.
-    expect(
-      isReachable || answer.status === 404,
-      `${title} is reachable (${outcomeOf(answer)})`,
-    ).toBe(true)
+    // A location for some of its names only leaves the rest unfound; that is no refusal, unless it is the hidden files' own.
+    const isUnfound = answer.status === 404 && scopeOf(context, path) !== scopeOf(context, '/.env')
+    expect(isReachable || isUnfound, `${title} is reachable (${outcomeOf(answer)})`).toBe(true)
   }
 }

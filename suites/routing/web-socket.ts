@@ -46,6 +46,11 @@ claim('routing/websocket', {
         continue
       if (status !== 101) blame(location.directive.at, 'location', location.directive.text)
       expect(status, `status of an upgrade at ${path}`).toBe(101)
+      // RFC 6455 §4.1 asks for 1.1; a server that takes 1.0 is more lenient than most.
+      expect(
+        reached.map(({ httpVersion }) => httpVersion),
+        `HTTP versions of an upgrade at ${path}`,
+      ).not.toContain('1.0')
       expect(accepted, `the handshake at ${path} is answered by its receiver`).toBe(true)
       expect(echoed, `a message at ${path} comes back`).toBe(true)
     }
