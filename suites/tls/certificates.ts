@@ -63,8 +63,13 @@ claim('tls/rsa-and-ecdsa', {
       evidence(`${host}, key type ${other}`, changed.join(', ') || 'nothing')
       judging({ host })
       // A version that is not spoken with either is the affair of tls/speaks-1.2-and-1.3.
-      const lost = usual.filter(version => !changed.includes(version))
-      expect(lost, `versions that ${host} loses with a certificate of type ${other}`).toEqual([])
+      for (const [type, there, here] of [
+        [other, usual, changed],
+        [own, changed, usual],
+      ] as const) {
+        const lost = there.filter(version => !here.includes(version))
+        expect(lost, `versions that ${host} loses with a certificate of type ${type}`).toEqual([])
+      }
     }
   },
 })
