@@ -37,7 +37,7 @@ claim('caching/login-no-store', {
         [200, 401, 429, 500].map(status => ({ status, method })),
       ),
       { status: 204, method: 'OPTIONS' },
-    ].flatMap(each => PROTOCOLS.map(protocol => ({ ...each, protocol })))
+    ].flatMap(each => context.client.protocols.map(protocol => ({ ...each, protocol })))
     const answers = await atItsPace(
       context,
       login,
@@ -104,8 +104,6 @@ claim('caching/api-not-stored', {
     await atItsPace(context, path, rounds, { requestsEach: 2 })
   },
 })
-
-const PROTOCOLS = ['http1', 'http2'] as const
 
 function expectNoStore(answer: HttpRecord, evidence: ClaimContext['evidence']): void {
   const title = `${answer.method} ${outcomeOf(answer)} over ${answer.protocol}`

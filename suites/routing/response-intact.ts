@@ -95,7 +95,7 @@ claim('routing/response-intact', {
   async check(context) {
     const path = `${context.contract.paths.api}items`
     const asks = CASES.flatMap(each =>
-      (['http1', 'http2'] as const).map(
+      context.client.protocols.map(
         protocol => (client: ClaimContext['client']) => ask(context, client[protocol], path, each),
       ),
     )

@@ -128,7 +128,7 @@ function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Fo
   return atItsPace(
     context,
     path,
-    (['http1', 'http2'] as const).map(protocol => async client => {
+    context.client.protocols.map(protocol => async client => {
       const id = nonce()
       const body = method === 'POST' ? '{}' : undefined
       const answer = await client[protocol].request({ path, method, body, nonce: id })

@@ -46,7 +46,10 @@ claim('routing/body-limit', {
     ] as const) {
       const id = nonce()
       const isChunked = 'transfer-encoding' in headers
-      const answer = await client[isChunked ? 'http1' : 'http2'].request({
+      const answer = await (isChunked
+        ? client.http1
+        : (client.both.at(-1) ?? client.http1)
+      ).request({
         ...{ path, method: 'POST', headers, nonce: id },
         body: isChunked ? inChunks(body) : body,
       })
@@ -102,7 +105,7 @@ claim('routing/large-headers', {
     const answers = await atItsPace(
       context,
       login,
-      PROTOCOLS.map(protocol => async client => {
+      context.client.protocols.map(protocol => async client => {
         const id = nonce()
         await backend.steer(id, { status: 200, headers: cookies })
         const answer = await client[protocol].request({
@@ -134,14 +137,12 @@ claim('routing/large-headers', {
   },
 })
 
-const PROTOCOLS = ['http1', 'http2'] as const
-
 async function requestPasses(context: ClaimContext, path: string): Promise<void> {
   const { backend, nonce, evidence } = context
   const answers = await atItsPace(
     context,
     path,
-    PROTOCOLS.map(protocol => async client => {
+    context.client.protocols.map(protocol => async client => {
       const id = nonce()
       const answer = await client[protocol].request({
         path,

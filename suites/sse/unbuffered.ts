@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
-import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { anyOf, noHttp2, noStream, streamPath } from '../../fixtures/needs.ts'
 
 /** How many small events are timed one by one. */
 const RUN = 5
@@ -14,7 +14,7 @@ for (const [id, name, protocol] of [
     level: 'must',
     says: `An event reaches ${name} client while the backend still holds the stream open.`,
     source: { spec: 'SSE Configuration' },
-    needs: noStream,
+    needs: protocol === 'http2' ? anyOf(noStream, noHttp2) : noStream,
     governedBy: {
       path: streamPath,
       directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],
