@@ -100,7 +100,7 @@ claim('caching/login-cookies', {
     const { backend, contract, nonce, evidence } = context
     const { login } = contract.paths
     const asks = ([200, 401] as const).flatMap(status =>
-      (['http1', 'http2'] as const).map(protocol => async (client: (typeof context)['client']) => {
+      context.client.protocols.map(protocol => async (client: (typeof context)['client']) => {
         const id = nonce()
         const headers = COOKIES.map((cookie): Header => ['set-cookie', cookie])
         await backend.steer(id, { status, headers })

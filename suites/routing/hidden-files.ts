@@ -57,7 +57,7 @@ async function ask(context: ClaimContext, paths: readonly string[]) {
     context,
     '/.env',
     paths.flatMap(path =>
-      (['http1', 'http2'] as const).map(protocol => async (client: ClaimContext['client']) => {
+      context.client.protocols.map(protocol => async (client: ClaimContext['client']) => {
         const id = nonce()
         const answer = await client[protocol].request({ path, nonce: id })
         const arrived = [...(await frontend.requests(id)), ...(await backend.requests(id))]

@@ -87,7 +87,7 @@ claim('routing/request-intact', {
       context,
       item,
       requests.flatMap(request =>
-        (['http1', 'http2'] as const).map(
+        context.client.protocols.map(
           protocol => (client: Client) => arrives(context, client[protocol], request),
         ),
       ),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gunzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ProtocolClient } from '../../fixtures/client.ts'
@@ -9,71 +9,13 @@ import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { bodyOf, type HttpRecord, header, trailer } from '../../fixtures/probes/http.ts'
+import {
+  SAMPLE_ANSWERS,
+  SAMPLE_COOKIES,
+  SAMPLE_HEADERS,
+  type SampleAnswer,
+} from '../../fixtures/sample-answers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
-import type { Header, Steering } from '../../stubs/protocol.ts'
-
-/** Headers of an answer that no edge has a reason to touch. */
-const HEADERS: Header[] = [
-  ['content-type', 'application/problem+json; charset=utf-8'],
-  ['content-language', 'de-CH'],
-  ['content-disposition', 'attachment; filename="r\'eport.json"'],
-  ['link', '</api/users?page=2>; rel="next", </api/users?page=9>; rel="last"'],
-  ['x-total-count', '42'],
-  ['x-odd', 'a "quoted", value; with=things'],
-]
-
-const COOKIES: Header[] = [
-  ['set-cookie', 'a=1; Path=/; Secure; HttpOnly; SameSite=Lax'],
-  ['set-cookie', 'b=2%2F+3; Path=/; Secure; HttpOnly; SameSite=Lax'],
-  ['set-cookie', 'c=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax'],
-]
-
-const JSON_BODY = JSON.stringify({
-  text: 'Zürich — “é”',
-  list: Array.from({ length: 400 }, (_, n) => n),
-})
-
-interface Case {
-  title: string
-  steering: Steering
-  acceptEncoding?: string
-  /** The body's bytes as the application wrote them; none for those without. */
-  body: Buffer
-}
-
-const plain = (status: number, body = JSON_BODY): Case => ({
-  title: `${status}`,
-  steering: { status, body, headers: [...HEADERS, ...COOKIES] },
-  body: Buffer.from(body),
-})
-
-const packed = gzipSync(JSON_BODY)
-
-/** Pages for 5xx are often the edge's own, which is its right; those are left out. */
-const CASES: Case[] = [
-  ...[200, 201, 400, 404, 409, 422].map(status => plain(status)),
-  plain(204, ''),
-  { ...plain(200), title: '200, for a client that accepts gzip', acceptEncoding: 'gzip' },
-  {
-    ...plain(200),
-    title: '200, compressed by the backend',
-    acceptEncoding: 'gzip',
-    steering: {
-      status: 200,
-      bodyBase64: packed.toString('base64'),
-      headers: [...HEADERS, ...COOKIES, ['content-encoding', 'gzip'], ['vary', 'accept-encoding']],
-    },
-  },
-  {
-    title: '200, in chunks with a length that nobody knew',
-    steering: {
-      status: 200,
-      bodyBytes: 300_000,
-      headers: [...HEADERS, ...COOKIES, ['transfer-encoding', 'chunked']],
-    },
-    body: Buffer.alloc(300_000, 'x'),
-  },
-]
 
 claim('routing/response-intact', {
   level: 'must',
@@ -94,8 +36,8 @@ claim('routing/response-intact', {
 
   async check(context) {
     const path = `${context.contract.paths.api}items`
-    const asks = CASES.flatMap(each =>
-      (['http1', 'http2'] as const).map(
+    const asks = SAMPLE_ANSWERS.flatMap(each =>
+      context.client.protocols.map(
         protocol => (client: ClaimContext['client']) => ask(context, client[protocol], path, each),
       ),
     )
@@ -118,7 +60,7 @@ async function ask(
   { backend, nonce }: ClaimContext,
   probe: ProtocolClient,
   path: string,
-  { title, steering, acceptEncoding, body }: Case,
+  { title, steering, acceptEncoding, body }: SampleAnswer,
 ) {
   const id = nonce()
   await backend.steer(id, steering)
@@ -138,11 +80,12 @@ function expectIntact(
     evidence(title, { status: outcomeOf(answer), headers: answer.headers, bytes: answer.bodyBytes })
   expect(answer.status, `status of ${title}`).toBe(steering.status)
   expect(answer.error?.message, `how ${title} ended`).toBeUndefined()
-  const described = body.length > 0 ? HEADERS : HEADERS.filter(([name]) => name !== 'content-type')
+  const described =
+    body.length > 0 ? SAMPLE_HEADERS : SAMPLE_HEADERS.filter(([name]) => name !== 'content-type')
   for (const [name, value] of described)
     expect(header(answer, name).join(' | '), `${name} of ${title}`).toBe(value)
   const own = header(answer, 'set-cookie').filter(value => /^[abc]=/.test(value))
-  expect(own, `Set-Cookie of ${title}`).toEqual(COOKIES.map(([, value]) => value))
+  expect(own, `Set-Cookie of ${title}`).toEqual(SAMPLE_COOKIES.map(([, value]) => value))
   expect(digest(received), `body of ${title}`).toEqual(digest(body))
 }
 

@@ -165,7 +165,7 @@ function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Fo
   return atItsPace(
     context,
     path,
-    (['http1', 'http2'] as const).map(protocol => async client => {
+    context.client.protocols.map(protocol => async client => {
       const id = nonce()
       // A query of its own for each protocol, so that no cache answers the second from the first.
       const body = method === 'POST' ? '{}' : undefined

@@ -7,6 +7,7 @@ import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
 import type { Location } from '../../fixtures/platform/nginx/tree.ts'
+import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { samplePath } from '../../fixtures/platform/sample-path.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -42,7 +43,10 @@ claim('routing/websocket', {
         reached: reached.map(({ role, httpVersion }) => `${role}, HTTP/${httpVersion}`),
       })
       // The edge may have sent it to a service that is no part of this, or turned it away.
-      if (reached.length === 0 && (isEdgeRefusal({ status }) || isElsewhere(location, contract)))
+      if (
+        reached.length === 0 &&
+        (isEdgeRefusal({ status }) || isElsewhere(path, location, contract))
+      )
         continue
       if (status !== 101) blame(location.directive.at, 'location', location.directive.text)
       expect(status, `status of an upgrade at ${path}`).toBe(101)
@@ -94,8 +98,15 @@ function passesUpgrade(location: Location): boolean {
   )
 }
 
-function isElsewhere(location: Location, { frontend, backend, otherUpstreams }: Contract): boolean {
-  const target = location.directive.block?.find(({ name }) => name === 'proxy_pass')?.args[0] ?? ''
-  const known = [...frontend.names, ...backend.names]
-  return otherUpstreams.some(({ host }) => !known.includes(host) && target.includes(host))
+/** Whether it goes to a server that no stand-in plays. */
+function isElsewhere(
+  path: string,
+  location: Location,
+  { frontend, backend, hosts }: Contract,
+): boolean {
+  const outcome = outcomeOf(location.server, { target: path, host: hosts.primary })
+  if (outcome.kind !== 'proxy') return true
+  return !outcome.to.some(({ host, port }) =>
+    [frontend, backend].some(role => role.names.includes(host) && role.port === port),
+  )
 }
