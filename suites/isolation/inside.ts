@@ -18,7 +18,11 @@ claim('isolation/plain-inside', {
   async check({ client, frontend, backend, contract, nonce, evidence }) {
     const hops = contract.apiHops.filter(role => role === 'frontend' || role === 'backend')
     const id = nonce()
-    const answer = await client.http1.request({ path: `${contract.paths.api}users`, nonce: id })
+    const answer = await client.http1.request({
+      // A path of its own, so that no cache answers for the backend.
+      path: `${contract.paths.api}users/${id}`,
+      nonce: id,
+    })
     if (contract.frontend.names.length > 0) await client.http1.request({ path: '/', nonce: id })
     for (const [role, actor] of Object.entries({ frontend, backend } as const)) {
       const handshakes = (await actor.foreign()).filter(({ firstBytes }) =>
