@@ -5,6 +5,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { ProtocolClient } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
+import { responseChanged } from '../../fixtures/faults/routing.ts'
 import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
@@ -49,10 +50,18 @@ const plain = (status: number, body = JSON_BODY): Case => ({
 
 const packed = gzipSync(JSON_BODY)
 
+/** A way to somewhere else, as to whoever signs people in: nobody's to change. */
+const AWAY: Header = ['location', 'https://sign-in.elsewhere.example/start?next=%2Fapi%2Fusers']
+
 /** Pages for 5xx are often the edge's own, which is its right; those are left out. */
 const CASES: Case[] = [
   ...[200, 201, 400, 404, 409, 422].map(status => plain(status)),
   plain(204, ''),
+  {
+    ...plain(303),
+    title: '303 to another site',
+    steering: { status: 303, body: JSON_BODY, headers: [...HEADERS, ...COOKIES, AWAY] },
+  },
   { ...plain(200), title: '200, for a client that accepts gzip', acceptEncoding: 'gzip' },
   {
     ...plain(200),
@@ -91,6 +100,7 @@ claim('routing/response-intact', {
       'add_header',
     ],
   },
+  brokenBy: responseChanged,
 
   async check(context) {
     const path = `${context.contract.paths.api}items`
@@ -141,6 +151,9 @@ function expectIntact(
   const described = body.length > 0 ? HEADERS : HEADERS.filter(([name]) => name !== 'content-type')
   for (const [name, value] of described)
     expect(header(answer, name).join(' | '), `${name} of ${title}`).toBe(value)
+  const away = steering.headers?.find(([name]) => name === AWAY[0])?.[1]
+  if (away !== undefined)
+    expect(header(answer, 'location').join(' | '), `Location of ${title}`).toBe(away)
   const own = header(answer, 'set-cookie').filter(value => /^[abc]=/.test(value))
   expect(own, `Set-Cookie of ${title}`).toEqual(COOKIES.map(([, value]) => value))
   expect(digest(received), `body of ${title}`).toEqual(digest(body))

@@ -3,6 +3,7 @@ import { bodyLimit, LARGEST } from '../../fixtures/body-limit.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
+import { limitPassed, smallHeaders } from '../../fixtures/faults/routing.ts'
 import { anyOf, loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -21,6 +22,7 @@ claim('routing/body-limit', {
     path: ({ paths }) => `${paths.api}items`,
     directives: ['client_max_body_size', 'proxy_request_buffering'],
   },
+  brokenBy: limitPassed,
 
   async check(context) {
     const limit = bodyLimit(context) ?? 0
@@ -88,6 +90,7 @@ claim('routing/large-headers', {
     path: loginPath,
     directives: ['proxy_buffer_size', 'proxy_busy_buffers_size', 'large_client_header_buffers'],
   },
+  brokenBy: smallHeaders,
 
   async check(context) {
     const { contract, backend, nonce, evidence } = context
