@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { cacheDirectives } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { keptOtherwise, varyMissing } from '../../fixtures/faults/caching.ts'
 import { anyOf, noFrontend, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
@@ -19,6 +20,7 @@ claim('caching/static-preserved', {
     path: ({ paths }) => `${paths.static}chunks/main-0a1b.js`,
     directives: ['expires', 'add_header', 'proxy_hide_header'],
   },
+  brokenBy: keptOtherwise,
 
   async check(context) {
     const { client, frontend, contract, nonce, evidence } = context
@@ -72,6 +74,7 @@ claim('caching/vary-with-compression', {
     path: ({ paths }) => `${paths.api}users`,
     directives: ['gzip_vary', 'gzip', 'brotli'],
   },
+  brokenBy: varyMissing,
 
   async check(context) {
     const { frontend, backend, contract, nonce, evidence } = context

@@ -1,6 +1,12 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
+import {
+  cacheOfPosts,
+  cookiesChanged,
+  loginAnswered,
+  sharedCaches,
+} from '../../fixtures/faults/caching.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -34,6 +40,7 @@ claim('caching/login-always-asks', {
     path: loginPath,
     directives: ['proxy_cache', 'proxy_ignore_headers', 'proxy_cache_methods', 'return'],
   },
+  brokenBy: [...sharedCaches(loginPath), cacheOfPosts(loginPath), loginAnswered],
 
   async check(context) {
     const { backend, contract, nonce, evidence } = context
@@ -95,6 +102,7 @@ claim('caching/login-cookies', {
       'proxy_cookie_domain',
     ],
   },
+  brokenBy: cookiesChanged,
 
   async check(context) {
     const { backend, contract, nonce, evidence } = context

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { certificatesUnmounted } from '../../fixtures/faults/compose.ts'
 import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
@@ -13,6 +14,7 @@ claim('certificates/paths-mounted', {
     certificates.length === 0 ? 'the configuration names no certificate file' : undefined,
   ),
   governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
+  brokenBy: certificatesUnmounted,
 
   async check({ contract, facts, blame, evidence }) {
     const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { credentialsSpread } from '../../fixtures/faults/database.ts'
 import { anyOf, noCompose, noDatabase } from '../../fixtures/needs.ts'
 import type { Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
@@ -26,6 +27,7 @@ claim('database/credentials-only-to-backend', {
       keys: [`environment.${database?.variable}`],
     }),
   },
+  brokenBy: credentialsSpread,
 
   async check({ contract, facts, blame, evidence }) {
     const others = (facts.compose?.services ?? []).filter(

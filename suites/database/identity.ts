@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { authorityUnchecked, nameUnchecked } from '../../fixtures/faults/database.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { DatabaseServer } from '../../stubs/protocol.ts'
@@ -21,6 +22,7 @@ claim('database/verifies-authority', {
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
   needs: noDatabase,
   governedBy,
+  brokenBy: authorityUnchecked,
 
   async check(context) {
     const { engine, contract } = context
@@ -35,6 +37,7 @@ claim('database/verifies-name', {
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
   needs: noDatabase,
   governedBy,
+  brokenBy: nameUnchecked,
 
   async check(context) {
     const namesake = await context.engine.certify('another-customer.database.example', true)

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { type DrawnArrow, drawnArrows, nodeFor } from '../../fixtures/drawing.ts'
+import { arrowsIdle, arrowsMissing } from '../../fixtures/faults/diagram.ts'
 import { noDiagram } from '../../fixtures/needs.ts'
 import type { Role } from '../../fixtures/platform/contract.ts'
 import type { DiagramArrow } from '../../fixtures/platform/diagram.ts'
@@ -21,6 +22,7 @@ claim('diagram/edges-observed', {
   source,
   needs: noDiagram,
   governedBy,
+  brokenBy: arrowsIdle,
 
   async check(context) {
     const { facts, blame, evidence } = context
@@ -49,6 +51,7 @@ claim('diagram/no-other-edges', {
   source,
   needs: noDiagram,
   governedBy,
+  brokenBy: arrowsMissing,
 
   async check(context) {
     const { facts, blame, evidence } = context

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { membersOf, nodeFor } from '../../fixtures/drawing.ts'
+import { drawnOtherwise } from '../../fixtures/faults/diagram.ts'
 import { anyOf, type Need, noCompose, noDiagram } from '../../fixtures/needs.ts'
 import type { Compose, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
@@ -17,6 +18,7 @@ claim('diagram/members', {
   source: { spec: 'Digital Ocean Droplet' },
   needs: anyOf(noDiagram, noCompose, noBox),
   governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['networks'] }) },
+  brokenBy: drawnOtherwise,
 
   async check({ contract, facts, blame, evidence }) {
     const { compose, diagram } = facts

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { shortcuts, writableMounts } from '../../fixtures/faults/compose.ts'
 import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Service } from '../../fixtures/platform/compose.ts'
 import type { Position } from '../../fixtures/platform/position.ts'
@@ -18,6 +19,7 @@ claim('isolation/no-shortcuts', {
       keys: ['network_mode', 'privileged', 'volumes'],
     }),
   },
+  brokenBy: shortcuts,
 
   async check({ facts, blame, evidence }) {
     const services = facts.compose?.services ?? []
@@ -56,6 +58,7 @@ claim('isolation/read-only-mounts', {
   source: { standard: 'CIS Docker Benchmark 5.12; OWASP Docker Security Cheat Sheet, rule 8' },
   needs: anyOf(noCompose, noEdgeService),
   governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
+  brokenBy: writableMounts,
 
   async check({ contract, facts, blame, evidence }) {
     const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { tlsInside } from '../../fixtures/faults/tls.ts'
 import { noOpenApi } from '../../fixtures/needs.ts'
 
 /** The first byte of a TLS record that begins a handshake, in hexadecimal. */
@@ -14,6 +15,7 @@ claim('isolation/plain-inside', {
     path: ({ paths }) => `${paths.api}users`,
     directives: ['proxy_pass', 'proxy_ssl_verify'],
   },
+  brokenBy: tlsInside,
 
   async check({ client, frontend, backend, contract, nonce, evidence }) {
     const hops = contract.apiHops.filter(role => role === 'frontend' || role === 'backend')

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { bodyLimit, LARGEST } from '../../fixtures/body-limit.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { limitPassed } from '../../fixtures/faults/routing.ts'
 import { anyOf, noOpenApi } from '../../fixtures/needs.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
@@ -18,6 +19,7 @@ claim('routing/body-limit', {
     path: ({ paths }) => `${paths.api}items`,
     directives: ['client_max_body_size', 'proxy_request_buffering'],
   },
+  brokenBy: limitPassed,
 
   async check(context) {
     const limit = bodyLimit(context) ?? 0

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { hiddenShown } from '../../fixtures/faults/files.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
@@ -31,6 +32,7 @@ claim('routing/hidden-files', {
     path: () => '/.env',
     directives: ['deny', 'return', 'try_files', 'proxy_pass', 'root'],
   },
+  brokenBy: hiddenShown,
 
   async check(context) {
     const { engine, topology, evidence } = context

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
+import { smallHeaders } from '../../fixtures/faults/routing.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -23,6 +24,7 @@ claim('routing/large-headers', {
     path: loginPath,
     directives: ['proxy_buffer_size', 'proxy_busy_buffers_size', 'large_client_header_buffers'],
   },
+  brokenBy: smallHeaders,
 
   async check(context) {
     const { contract, backend, nonce, evidence } = context

@@ -1,12 +1,14 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { traced } from '../../fixtures/faults/routing.ts'
 
 claim('routing/no-trace', {
   level: 'should',
   says: 'TRACE and TRACK are refused, and reach no service.',
   source: { standard: 'RFC 9110 §9.3.8; OWASP WSTG-CONF-06' },
   governedBy: { path: () => '/', directives: ['limit_except', 'if', 'proxy_pass'] },
+  brokenBy: traced,
 
   async check({ client, frontend, backend, contract, nonce, evidence }) {
     const paths = ['/', `${contract.paths.api}users`]

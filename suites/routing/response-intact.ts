@@ -5,6 +5,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { ProtocolClient } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
+import { responseChanged } from '../../fixtures/faults/routing.ts'
 import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
@@ -13,6 +14,7 @@ import {
   SAMPLE_ANSWERS,
   SAMPLE_COOKIES,
   SAMPLE_HEADERS,
+  SAMPLE_LOCATION,
   type SampleAnswer,
 } from '../../fixtures/sample-answers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -33,6 +35,7 @@ claim('routing/response-intact', {
       'add_header',
     ],
   },
+  brokenBy: responseChanged,
 
   async check(context) {
     const path = `${context.contract.paths.api}items`
@@ -84,6 +87,9 @@ function expectIntact(
     body.length > 0 ? SAMPLE_HEADERS : SAMPLE_HEADERS.filter(([name]) => name !== 'content-type')
   for (const [name, value] of described)
     expect(header(answer, name).join(' | '), `${name} of ${title}`).toBe(value)
+  const away = steering.headers?.find(([name]) => name === SAMPLE_LOCATION[0])?.[1]
+  if (away !== undefined)
+    expect(header(answer, 'location').join(' | '), `Location of ${title}`).toBe(away)
   const own = header(answer, 'set-cookie').filter(value => /^[abc]=/.test(value))
   expect(own, `Set-Cookie of ${title}`).toEqual(SAMPLE_COOKIES.map(([, value]) => value))
   expect(digest(received), `body of ${title}`).toEqual(digest(body))

@@ -3,10 +3,10 @@ import { addLocation, broken, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
-import { anyPage, apiPath, elsewhere, passTo } from '../../fixtures/faults/ways.ts'
+import { filesStolen } from '../../fixtures/faults/routing.ts'
+import { anyPage, apiPath, elsewhere, firstHop, passTo } from '../../fixtures/faults/ways.ts'
 import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
-import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
@@ -104,6 +104,7 @@ claim('routing/near-misses', {
       addLocation(({ contract }) => `= ${contract.paths.stream ?? '/'}x`, passTo(elsewhere), {}),
       { only: noStream },
     ),
+    ...filesStolen,
   ],
 
   async check(context) {
@@ -141,10 +142,6 @@ claim('routing/near-misses', {
     }
   },
 })
-
-function firstHop({ apiHops }: Contract): 'frontend' | 'backend' {
-  return apiHops[1] === 'frontend' ? 'frontend' : 'backend'
-}
 
 /** Whom the edge itself sends a request to, over each protocol. */
 async function firstStops(context: ClaimContext, path: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
+import { sentTwice } from '../../fixtures/faults/routing.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { Steering } from '../../stubs/protocol.ts'
@@ -19,6 +20,7 @@ claim('routing/not-sent-twice', {
   source: { standard: 'RFC 9110 §9.2.2' },
   needs: noOpenApi,
   governedBy: { path: loginPath, directives: ['proxy_next_upstream', 'error_page', 'proxy_pass'] },
+  brokenBy: sentTwice,
 
   async check(context) {
     const { frontend, backend, contract, nonce, evidence } = context

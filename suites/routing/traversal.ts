@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { traversable } from '../../fixtures/faults/files.ts'
 import { servedDirectories } from '../../fixtures/served-files.ts'
 
 const CONTENT = 'a file beside what is served'
@@ -30,6 +31,7 @@ claim('routing/no-traversal', {
       ? 'the edge serves no directory from its disk'
       : undefined,
   governedBy: { path: () => '/', directives: ['alias', 'root'] },
+  brokenBy: traversable,
 
   async check(context) {
     const { client, engine, topology, nonce, blame, evidence } = context

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { isEdgeRefusal } from '../../fixtures/edge-answers.ts'
+import { upgradeLost } from '../../fixtures/faults/routing.ts'
 import { anyOf, type Need, noBackend } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
@@ -28,6 +29,7 @@ claim('routing/websocket', {
     path: ({ paths }) => `${paths.api}live`,
     directives: ['proxy_set_header', 'proxy_http_version'],
   },
+  brokenBy: upgradeLost,
 
   async check({ client, frontend, backend, contract, facts, nonce, blame, evidence }) {
     for (const { path, location } of configuredPaths(contract, facts)) {

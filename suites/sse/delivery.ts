@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ProtocolClient } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { eventsChanged } from '../../fixtures/faults/sse.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 
 const EVENTS = 1_000
@@ -29,6 +30,7 @@ claim('sse/order-and-loss', {
     path: streamPath,
     directives: ['limit_rate', 'sub_filter', 'proxy_limit_rate', 'gzip', 'charset'],
   },
+  brokenBy: eventsChanged,
 
   async check(context) {
     const events = Array.from({ length: EVENTS }, (_, n) => ({ id: `${n + 1}`, data: textOf(n) }))

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { allLong } from '../../fixtures/faults/sse.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
@@ -20,6 +21,7 @@ claim('sse/only-the-stream-is-long', {
   source: { spec: 'SSE Configuration (at the /api/sse endpoint)' },
   needs: noStream,
   governedBy: { path: contract => `${streamPath(contract)}x`, directives: ['proxy_read_timeout'] },
+  brokenBy: allLong,
 
   async check({ ownEdge, backend, frontend, contract, facts, nonce, evidence }) {
     const edge = await ownEdge()

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { cacheDirectives, whatAllowsStoring } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { identityLost, streamShared } from '../../fixtures/faults/sse.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
@@ -28,6 +29,7 @@ claim('sse/not-cached', {
       'proxy_ignore_headers',
     ],
   },
+  brokenBy: streamShared,
 
   async check(context) {
     for (const [saying, steering] of Object.entries(SAYING)) {
@@ -90,6 +92,7 @@ claim('sse/identity-passes', {
   source: { spec: 'SSE Configuration; WHATWG HTML §9.2.2 (withCredentials)' },
   needs: noStream,
   governedBy: { path: streamPath, directives: ['proxy_set_header', 'proxy_pass_request_headers'] },
+  brokenBy: identityLost,
 
   async check({ client, backend, contract, evidence }) {
     const sent = {
