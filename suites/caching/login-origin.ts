@@ -96,10 +96,10 @@ claim('caching/login-cookies', {
   governedBy: {
     path: loginPath,
     directives: [
-      'proxy_hide_header',
       'proxy_cookie_flags',
       'proxy_cookie_path',
       'proxy_cookie_domain',
+      'proxy_hide_header',
     ],
   },
   brokenBy: cookiesChanged,
