@@ -6,7 +6,7 @@ import { valuesOf } from '../../fixtures/probes/headers.ts'
 claim('tls/terminates-at-edge', {
   level: 'must',
   says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
-  source: { spec: 'Flow Description 2 (SSL Termination)' },
+  source: { spec: 'Flow Description 2 (SSL Termination); SSL/TLS (unencrypted internal traffic)' },
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_pass', 'proxy_set_header'] },
   brokenBy: [
     broken('no X-Forwarded-Proto', everywhere('proxy_set_header X-Forwarded-Proto').remove()),

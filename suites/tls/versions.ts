@@ -10,7 +10,7 @@ import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
 claim('tls/speaks-1.2-and-1.3', {
   level: 'must',
   says: 'Each served host completes a TLS 1.2 and a TLS 1.3 handshake, verified by its own name.',
-  source: { spec: 'SSL/TLS; RFC 9325 §3.1.1' },
+  source: { spec: 'Flow Description 1 (HTTPS on port 443); SSL/TLS; RFC 9325 §3.1.1' },
   governedBy: { directives: ['ssl_protocols', 'ssl_ciphers', 'ssl_certificate'] },
   brokenBy: [
     broken('only TLS 1.2', everywhere('ssl_protocols').set('TLSv1.2')),
