@@ -8,6 +8,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{fixtures,stubs,scripts,suites}/**/*.test.ts'],
           pool: 'threads',
+          // Patience for a busy machine: no test waits for time to pass.
+          testTimeout: 30_000,
         },
       },
       {

@@ -8,6 +8,7 @@ import { formatControls } from '../fixtures/verdict/control-text.ts'
 import { claimPattern } from './claim-pattern.ts'
 import { reportFailure } from './failure.ts'
 import { type GateOptions, readOptions } from './options.ts'
+import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
 import { runVitest, withRun } from './run-suites.ts'
 
@@ -33,14 +34,14 @@ process.exit()
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options.help) {
-    process.stdout.write(HELP)
+    await print(process.stdout, HELP)
     return 0
   }
   const controls = await proveAll(options)
   const json = `${JSON.stringify(controls, null, 2)}\n`
   await mkdir(options.report, { recursive: true })
   await writeFile(join(options.report, 'controls.json'), json)
-  process.stdout.write(options.json ? json : formatControls(controls, process.stdout))
+  await print(process.stdout, options.json ? json : formatControls(controls, process.stdout))
   return controls.summary.ok ? 0 : 1
 }
 
@@ -71,6 +72,6 @@ async function proveAll(options: GateOptions): Promise<Controls> {
     platform: relative(process.cwd(), options.platform.root) || '.',
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - began),
-    ...summarizeControls(collector.claims, collector.controls),
+    ...summarizeControls(collector.claims, collector.controls, collector.unbreakable),
   } satisfies Record<keyof Controls, unknown>)
 }

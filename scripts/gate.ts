@@ -11,6 +11,7 @@ import { claimPattern } from './claim-pattern.ts'
 import { reportFailure } from './failure.ts'
 import { listClaims, listCoverage } from './list-claims.ts'
 import { type GateOptions, HELP, readOptions } from './options.ts'
+import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
 import { runVitest, withRun } from './run-suites.ts'
 
@@ -21,11 +22,11 @@ process.exit()
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options.help) {
-    process.stdout.write(HELP)
+    await print(process.stdout, HELP)
     return 0
   }
   if (options.list) {
-    process.stdout.write(await listClaims(options.only))
+    await print(process.stdout, await listClaims(options.only))
     return 0
   }
   if (options.coverage) {
@@ -102,12 +103,13 @@ async function report(verdict: Verdict, options: GateOptions): Promise<void> {
   const json = `${JSON.stringify(verdict, null, 2)}\n`
   await mkdir(options.report, { recursive: true })
   await writeFile(join(options.report, 'verdict.json'), json)
-  if (options.json) process.stdout.write(json)
-  else process.stdout.write(formatVerdict(verdict, process.stdout, options.strict))
+  if (options.json) await print(process.stdout, json)
+  else await print(process.stdout, formatVerdict(verdict, process.stdout, options.strict))
   if (process.env.GITHUB_ACTIONS !== undefined) {
     // Standard output may be the verdict alone; the runner reads commands on standard error as well.
     const stream = options.json ? process.stderr : process.stdout
-    stream.write(
+    await print(
+      stream,
       githubAnnotations(verdict, relative(process.cwd(), options.platform.root), options.strict)
         .map(line => `${line}\n`)
         .join(''),

@@ -1,6 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { answerHead, type Exchange, finish } from './exchange.ts'
-import { endToEnd, headerValue, pairs } from './headers.ts'
+import { endToEnd, headerValue, MAX_HEADER_BYTES, pairs } from './headers.ts'
 import type { Header } from './protocol.ts'
 
 /** A backend that does not take a connection within this is not there. */
@@ -47,6 +47,8 @@ export function openRequest(
     headers: to.headers.flat(),
     agent: to.agent,
     setDefaultHeaders: false,
+    // Whoever limits a head, it is not this stub.
+    maxHeaderSize: MAX_HEADER_BYTES,
   })
   onward.on('socket', socket => {
     if (!socket.connecting) return

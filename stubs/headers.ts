@@ -1,5 +1,8 @@
 import type { Header } from './protocol.ts'
 
+/** Most that a head may have: more than any edge lets pass. */
+export const MAX_HEADER_BYTES = 128 * 1024
+
 /** Node's flat list of names and values, as pairs. */
 export function pairs(flat: readonly string[]): Header[] {
   const list: Header[] = []

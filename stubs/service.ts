@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { answerOf } from './answers.ts'
 import { answerHead, beginRecord, type Exchange, openExchange, peerOf } from './exchange.ts'
 import { forward } from './forward.ts'
+import { MAX_HEADER_BYTES } from './headers.ts'
 import { atBackend, pathOf } from './paths.ts'
 import { type ForeignRecord, type Header, NONCE_HEADER } from './protocol.ts'
 import type { Records } from './records.ts'
@@ -14,7 +15,6 @@ import { asksForWebSocket, echo, forwardUpgrade } from './upgrade.ts'
 /** Longer than any proxy keeps its idle connections: it is the proxy's choice when they end. */
 const KEEP_ALIVE_MS = 600_000
 
-const MAX_HEADER_BYTES = 128 * 1024
 const FOREIGN_BYTES = 4_096
 
 /** What a stub's service works with. */

@@ -1,11 +1,13 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { wrongNetworks } from '../../fixtures/faults/compose.ts'
+import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 
 claim('isolation/one-network', {
   level: 'must',
   says: 'Edge, frontend and backend share one network, and a client reaches only the edge.',
   source: { spec: 'Digital Ocean Droplet' },
+  needs: anyOf(noCompose, noEdgeService),
   governedBy: {
     compose: ({ backend }) => ({
       service: backend.service,

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { wrongPorts } from '../../fixtures/faults/compose.ts'
+import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import type { PublishedPort } from '../../fixtures/platform/compose.ts'
 import { answers } from '../../fixtures/probes/reach.ts'
@@ -9,6 +10,7 @@ claim('isolation/only-80-and-443', {
   level: 'must',
   says: 'Only the edge is published, on 80 and 443, and nothing else answers.',
   source: { spec: 'Port Configuration' },
+  needs: anyOf(noCompose, noEdgeService),
   governedBy: {
     // A service that publishes what it should not comes before the edge itself.
     compose: ({ edge }, { services }) =>
@@ -19,7 +21,7 @@ claim('isolation/only-80-and-443', {
   },
   brokenBy: wrongPorts,
 
-  async check({ contract, facts, topology, evidence }) {
+  async check({ contract, facts, topology, blame, evidence }) {
     const services = facts.compose?.services ?? []
     const published = services.flatMap(({ name, ports }) =>
       ports.map(port => ({ service: name, ...port })),
@@ -41,14 +43,13 @@ claim('isolation/only-80-and-443', {
       ),
     )
     if (reached.length > 0) evidence('answering from outside besides the edge', reached)
-    expect(surplus.map(show), 'published besides the edge’s 80 and 443').toEqual([])
-    if (facts.compose !== undefined) {
-      const own = published.filter(({ service }) => service === edge.service)
-      const hostPorts = own.map(({ hostPort, containerPort }) => hostPort ?? containerPort)
-      expect(hostPorts, 'published of the edge').toEqual(
-        expect.arrayContaining([edge.httpPort, edge.httpsPort]),
-      )
-    }
+    for (const port of surplus) blame(port.at, 'ports', show(port))
+    expect(surplus.map(show), "published besides the edge's own two").toEqual([])
+    const own = published.filter(({ service }) => service === edge.service)
+    const hostPorts = own.map(({ hostPort, containerPort }) => hostPort ?? containerPort)
+    expect(hostPorts, 'published of the edge').toEqual(
+      expect.arrayContaining([edge.httpPort, edge.httpsPort]),
+    )
   },
 })
 

@@ -1,11 +1,10 @@
 import { expect } from 'vitest'
-import { broken, inLocation, inServer } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { anyPage } from '../../fixtures/faults/ways.ts'
+import { challengesLost } from '../../fixtures/faults/redirects.ts'
 import { everyHost, noAcme } from '../../fixtures/needs.ts'
 
-const challenge = () => '/.well-known/acme-challenge/token'
-const challengeLocation = inLocation(challenge, { scheme: 'http' })
+const CHALLENGES = '/.well-known/acme-challenge/'
+const SECRET = 'not to be served'
 
 claim('redirects/acme-challenge', {
   level: ({ acme }) => acme?.level ?? 'must',
@@ -17,52 +16,37 @@ claim('redirects/acme-challenge', {
     path: () => '/.well-known/acme-challenge/token',
     directives: ['root', 'alias', 'return', 'try_files', 'proxy_pass'],
   },
-  brokenBy: [
-    broken('the location of challenges deleted', challengeLocation.remove()),
-    broken(
-      'a redirect of the whole server',
-      inServer({ scheme: 'http' }).add('return 301 https://$host$request_uri;'),
-    ),
-    broken(
-      'challenges redirected',
-      challengeLocation.holds('return 301 https://$host$request_uri;'),
-    ),
-    broken(
-      'the whole webroot served',
-      inLocation(anyPage, { scheme: 'http' }).holds(
-        ({ contract }) => `root ${contract.acme?.webroot ?? '/var/www'};`,
-      ),
-    ),
-  ],
+  brokenBy: challengesLost,
 
-  async check({ client, contract, engine, topology, nonce, evidence }) {
+  async check({ client, contract, engine, topology, nonce, evidence, judging }) {
     const { webroot, directory } = contract.acme ?? { webroot: '', directory: '' }
     const token = `topology-${nonce()}`
     // RFC 8555 §8.1: the token, a dot, and a thumbprint.
     const content = `${token}.${'A'.repeat(43)}`
     const stray = `stray-${nonce()}.txt`
     await engine.putFile(topology.edge.id, `${directory}/${token}`, content)
-    await engine.putFile(topology.edge.id, `${webroot}/${stray}`, 'not to be served')
+    await engine.putFile(topology.edge.id, `${webroot}/${stray}`, SECRET)
     evidence('webroot', `${directory}/${token}`)
     for (const host of everyHost(contract)) {
-      const path = `/.well-known/acme-challenge/${token}`
+      const path = `${CHALLENGES}${token}`
       const answer = await client.http1.request({ scheme: 'http', host, path })
-      evidence(
-        `http://${host}${path}`,
-        `${answer.status ?? answer.error?.message}, ${answer.bodyBytes} bytes`,
-      )
+      const seen = `${answer.status ?? answer.error?.message}, ${answer.bodyBytes} bytes`
+      evidence(`http://${host}${path}`, seen)
+      judging({ scheme: 'http', host, path })
       expect(answer.status, `status of the challenge on ${host}`).toBe(200)
       expect(answer.body, `the challenge on ${host}`).toBe(content)
-      for (const other of [
+      const others = [
         `/${stray}`,
         `/.well-known/${stray}`,
-        `/.well-known/acme-challenge/%2e%2e/%2e%2e/${stray}`,
-      ]) {
-        const leaked = await client.http1.request({ scheme: 'http', host, path: other })
-        expect(leaked.body, `http://${host}${other}, which is no challenge`).not.toBe(
-          'not to be served',
-        )
-      }
+        `${CHALLENGES}../../${stray}`,
+        `${CHALLENGES}%2e%2e/%2e%2e/${stray}`,
+        `${CHALLENGES.slice(0, -1)}../../${stray}`,
+      ]
+      const leaks = await Promise.all(
+        others.map(other => client.http1.request({ scheme: 'http', host, path: other })),
+      )
+      for (const leaked of leaks)
+        expect(leaked.body, `${leaked.url}, which is no challenge`).not.toBe(SECRET)
     }
   },
 })

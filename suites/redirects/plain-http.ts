@@ -1,14 +1,7 @@
 import { expect } from 'vitest'
-import {
-  addLocation,
-  broken,
-  inForce,
-  inHttp,
-  inLocation,
-  inServer,
-} from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { aliasHost, anyPage, passTo } from '../../fixtures/faults/ways.ts'
+import { applicationOnPlain, wrongRedirect } from '../../fixtures/faults/redirects.ts'
+import { noHttps, servedHosts } from '../../fixtures/hosts.ts'
 import { everyHost } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
@@ -18,128 +11,78 @@ const governedBy = {
   directives: ['return', 'rewrite', 'proxy_pass', 'root', 'try_files'],
 }
 
-const plain = { scheme: 'http' as const }
-const redirect = inForce('return', { ...plain, path: anyPage })
-
-/** A path and query of some length, ordinary in every way; odd ones belong to another claim. */
+/** A path and query of some length, ordinary in every way; odd ones belong to redirects/exact-target. */
 const TARGET = '/coaching/sessions/42?view=week&from=2026-01-05'
 
 claim('redirects/http-to-https', {
   level: 'must',
   says: 'Every host on port 80 answers with a permanent redirect to https, same path and query.',
   source: { spec: 'Flow Description 1 (HTTPS requests on port 443)' },
+  needs: noHttps,
   governedBy,
-  brokenBy: [
-    broken(
-      'a temporary redirect',
-      redirect.rewrite(text => text.replace(/30[18]/, '302')),
-    ),
-    broken(
-      'the query lost',
-      redirect.rewrite(text => text.replace('$request_uri', '$uri')),
-    ),
-    broken(
-      'the path lost',
-      redirect.rewrite(text => text.replace('$request_uri', '/')),
-    ),
-    broken(
-      'to http again',
-      redirect.rewrite(text => text.replace('https://', 'http://')),
-    ),
-    broken(
-      'to a foreign host',
-      redirect.rewrite(text =>
-        text.replace(/https:\/\/[^$/]*(\$(?!request_uri)\w+)?/, 'https://elsewhere.example'),
-      ),
-    ),
-    broken('no server for the primary host', inServer(plain).remove()),
-    broken(
-      'an alias that answers by itself',
-      // The first of several servers with a name is the one that has it.
-      inHttp().add(({ contract }) => {
-        const name = aliasHost(contract) ?? ''
-        return `server { listen ${contract.edge.httpPort}; server_name ${name}; return 204; }`
-      }),
-    ),
-  ],
+  brokenBy: wrongRedirect,
 
-  async check({ client, contract, evidence }) {
-    for (const host of everyHost(contract)) {
+  async check({ client, contract, evidence, judging }) {
+    for (const host of servedHosts(contract)) {
+      // Names of one application may stand for each other; another application keeps its own.
+      const { others } = contract.hosts
+      const family = others.includes(host) ? others : everyHost(contract)
       for (const path of ['/', TARGET]) {
+        const url = `http://${host}${path}`
         const answer = await client.http1.request({ scheme: 'http', host, path })
-        evidence(`http://${host}${path}`, summary(answer))
-        expect([301, 308], `status of http://${host}${path}`).toContain(answer.status)
         const [location = ''] = header(answer, 'location')
         const target = URL.parse(location)
-        expect(target?.protocol, `scheme of Location for http://${host}${path}`).toBe('https:')
-        expect(everyHost(contract), `host of Location for http://${host}${path}`).toContain(
-          target?.hostname,
-        )
-        expect(
-          `${target?.pathname}${target?.search}`,
-          `path and query of Location for http://${host}${path}`,
-        ).toBe(path)
+        evidence(url, summary(answer))
+        judging({ scheme: 'http', host, path })
+        expect([301, 308], `status of ${url}`).toContain(answer.status)
+        expect(target?.protocol, `scheme of Location for ${url}`).toBe('https:')
+        expect(family, `host of Location for ${url}`).toContain(target?.hostname)
+        const kept = `${target?.pathname}${target?.search}`
+        expect(kept, `path and query of Location for ${url}`).toBe(path)
       }
     }
   },
 })
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+
 claim('redirects/no-application-on-80', {
   level: 'must',
   says: 'No method on port 80 reaches frontend or backend: a login sent there is never forwarded.',
   source: { spec: 'SSL/TLS' },
+  needs: noHttps,
   governedBy,
-  brokenBy: [
-    broken('pages over plain HTTP', inLocation(anyPage, plain).holds(passTo('frontend'))),
-    broken(
-      'login over plain HTTP',
-      addLocation(({ contract }) => `= ${contract.paths.login}`, passTo('frontend'), plain),
-    ),
-    broken(
-      'the API of an alias over plain HTTP',
-      addLocation(({ contract }) => `= ${contract.paths.api}users`, passTo('backend'), {
-        ...plain,
-        host: aliasHost,
-      }),
-    ),
-  ],
+  brokenBy: applicationOnPlain,
 
-  async check({ client, frontend, backend, contract, nonce, evidence }) {
-    const targets = [
-      '/',
-      contract.paths.login,
-      contract.paths.stream,
-      `${contract.paths.api}users`,
-      `${contract.paths.static}app.js`,
-    ]
-    const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
-    const requests = everyHost(contract).flatMap(host =>
-      targets
+  async check({ client, frontend, backend, contract, nonce, evidence, judging }) {
+    const { api, login, stream, static: files } = contract.paths
+    const paths = ['/', login, stream, `${api}users`, `${files}app.js`]
+    const requests = servedHosts(contract).flatMap(host =>
+      paths
         .filter(path => path !== undefined)
-        .flatMap(path => methods.map(method => ({ host, path, method, id: nonce() }))),
+        .flatMap(path => METHODS.map(method => ({ host, path, method, nonce: nonce() }))),
     )
-    const answers = await Promise.all(
-      requests.map(async request => ({
-        ...request,
-        answer: await client.http1.request({
+    const ids = new Map(requests.map(request => [request.nonce, request]))
+    // All of one claim, so that one look at each stub tells: the query carries what tells them apart.
+    const id = nonce()
+    await Promise.all(
+      requests.map(({ path, nonce: each, ...request }) =>
+        client.http1.request({
+          ...request,
           scheme: 'http',
-          host: request.host,
-          path: request.path,
-          method: request.method,
+          path: `${path}?${each}`,
           body: request.method.startsWith('P') ? '{}' : undefined,
-          nonce: request.id,
+          nonce: id,
         }),
-      })),
+      ),
     )
     // Every answer is in, so whatever was forwarded has arrived.
-    const forwarded: string[] = []
-    for (const { host, path, method, id, answer } of answers) {
-      const arrived = [...(await frontend.requests(id)), ...(await backend.requests(id))]
-      if (arrived.length > 0)
-        forwarded.push(
-          `${method} http://${host}${path} → ${arrived.map(({ role }) => role).join(', ')} (${answer.status})`,
-        )
-    }
+    const arrived = await Promise.all([frontend.requests(id), backend.requests(id)])
+    const forwarded = arrived.flat().map(({ role, target }) => {
+      const request = ids.get(target.replace(/^.*\?/, ''))
+      if (request !== undefined) judging({ ...request, scheme: 'http' })
+      return `${request?.method} http://${request?.host}${request?.path} → ${role}`
+    })
     evidence('requests sent over plain HTTP', requests.length)
     if (forwarded.length > 0) evidence('reached the application', forwarded)
     expect(forwarded, 'requests on port 80 that reached the application').toEqual([])

@@ -2,15 +2,19 @@ import { expect } from 'vitest'
 import { addLocation, broken, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { anyPage, apiPath, elsewhere, passTo } from '../../fixtures/faults/ways.ts'
-import { loginPath, noStream } from '../../fixtures/needs.ts'
+import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
+import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
 claim('routing/pages-to-frontend', {
   level: 'must',
   says: "Pages and the frontend's own files reach the frontend on its port, and nothing else.",
   source: { spec: 'Flow Description 3 (Frontend Processing); Port Configuration' },
+  needs: noFrontend,
   governedBy: { path: () => '/', directives: ['proxy_pass', 'root', 'try_files', 'return'] },
   brokenBy: [
     broken('pages to the backend', inLocation(anyPage).holds(passTo('backend'))),
@@ -30,8 +34,8 @@ claim('routing/pages-to-frontend', {
       '/coaching/sessions/42?tab=notes',
       `${paths.static}chunks/main-0a1b.js`,
     ]) {
-      for (const { passed, protocol, status } of await follow(context, path)) {
-        evidence(`${path} over ${protocol}`, `${status}; ${describe(passed)}`)
+      for (const { passed, protocol, answer } of await follow(context, path)) {
+        evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${describe(passed)}`)
         expect(stops(passed), `where ${path} goes over ${protocol}`).toEqual([
           `frontend:${frontend.port}`,
         ])
@@ -44,6 +48,7 @@ claim('routing/api-to-backend', {
   level: 'must',
   says: "API requests reach the backend on its port by exactly the diagram's hops.",
   source: { spec: 'Flow Description 4 (API Forwarding); Port Configuration' },
+  needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,
     directives: ['proxy_pass', 'rewrite', 'return'],
@@ -66,14 +71,15 @@ claim('routing/api-to-backend', {
       .filter(role => role === 'frontend' || role === 'backend')
       .map(role => `${role}:${contract[role].port}`)
     evidence('hops by the diagram', apiHops.join(' → '))
-    for (const [path, method] of [
-      [`${paths.api}users/${context.nonce()}`, 'GET'],
-      [`${paths.api}coaching/${context.nonce()}?x=1`, 'GET'],
-      [paths.login, 'POST'],
+    for (const [method, path] of [
+      ['GET', `${paths.api}users/${context.nonce()}`],
+      ['GET', `${paths.api}coaching/${context.nonce()}?x=1`],
+      ['POST', paths.login],
     ] as const) {
-      for (const { passed, protocol, status } of await follow(context, path, method)) {
-        evidence(`${path} over ${protocol}`, `${status}; ${describe(passed)}`)
-        expect(stops(passed), `the way of ${path} over ${protocol}`).toEqual(expected)
+      for (const { passed, protocol, answer } of await follow(context, path, method)) {
+        const title = `${method} ${path} over ${protocol}`
+        evidence(title, `${outcomeOf(answer)}; ${describe(passed)}`)
+        expect(stops(passed), `the way of ${title}`).toEqual(expected)
       }
     }
   },
@@ -83,6 +89,7 @@ claim('routing/near-misses', {
   level: 'should',
   says: 'Paths that almost name the API, or name it in another spelling, go where they belong.',
   source: { standard: 'RFC 3986 §6.2.2 (normalization)' },
+  needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api.replace(/\/$/, '')}ary`,
     directives: ['proxy_pass', 'rewrite', 'return'],
@@ -101,27 +108,36 @@ claim('routing/near-misses', {
 
   async check(context) {
     const { contract, evidence } = context
-    const { api } = contract.paths
+    const { api, stream } = contract.paths
     const bare = api.replace(/\/$/, '')
     const encoded = api.replace(/[a-z]/i, letter => `%${letter.charCodeAt(0).toString(16)}`)
-    const ordinary = first(await follow(context, `${api}users`))
-    evidence(`${api}users`, ordinary)
-    const belongsToPages = [`${bare}ary`, `${bare.toUpperCase()}/users`, `${api}../`]
-    const belongsToApi = [
-      ...(contract.paths.stream === undefined ? [] : [`${contract.paths.stream}x`]),
-      `${encoded}users`,
+    const homes = {
+      pages: await firstStops(context, '/coaching/sessions/42'),
+      api: await firstStops(context, `${api}users`),
+    }
+    evidence('pages, and the API', `${homes.pages.join(', ')}; ${homes.api.join(', ')}`)
+    const belongs: [path: string, home: string[]][] = [
+      ...[`${bare}ary`, `${bare.toUpperCase()}/users`, `${api}../`].map(
+        (path): [string, string[]] => [path, homes.pages],
+      ),
+      // Files of the API are the API's, whatever a rule for the frontend's own files says.
+      ...[`${encoded}users`, `${api}files/report.js`, `${api}avatars/42.png`].map(
+        (path): [string, string[]] => [path, homes.api],
+      ),
+      ...(stream?.startsWith(api) ? [[`${stream}x`, homes.api] as [string, string[]]] : []),
+      ...[bare, `/${api}users`].map((path): [string, string[]] => [
+        path,
+        [...homes.pages, ...homes.api],
+      ]),
     ]
-    const either = [bare, `/${api}users`]
-    for (const path of [...belongsToPages, ...belongsToApi, ...either]) {
-      const [answer] = await follow(context, path)
-      const went = first(answer === undefined ? [] : [answer])
-      evidence(path, `${answer?.status}; ${went}`)
-      // The edge may answer by itself: a redirect to the proper spelling, or a refusal.
-      if (went === 'edge') continue
-      if (belongsToPages.includes(path)) expect(went, `where ${path} goes first`).toBe('frontend')
-      // An edge that answers the ordinary path itself does not tell where the API goes.
-      if (belongsToApi.includes(path) && ordinary !== 'edge')
-        expect(went, `where ${path} goes first`).toBe(ordinary)
+    for (const [path, home] of belongs) {
+      for (const { answer, protocol, passed } of await follow(context, path)) {
+        const went = passed[0]?.role ?? 'edge'
+        evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${went}`)
+        // The edge may send it on to its proper spelling, or refuse it; it is not lost in a file that is not there.
+        const isAnswered = went === 'edge' && (home !== homes.api || answer.status !== 404)
+        if (!isAnswered) expect(home, `where ${path} belongs over ${protocol}`).toContain(went)
+      }
     }
   },
 })
@@ -130,31 +146,38 @@ function firstHop({ apiHops }: Contract): 'frontend' | 'backend' {
   return apiHops[1] === 'frontend' ? 'frontend' : 'backend'
 }
 
+/** Whom the edge itself sends a request to, over each protocol. */
+async function firstStops(context: ClaimContext, path: string): Promise<string[]> {
+  const followed = await follow(context, path)
+  return [...new Set(followed.map(({ passed }) => passed[0]?.role ?? 'edge'))]
+}
+
 interface Followed {
   protocol: string
-  status: string
+  answer: HttpRecord
   /** In the order of passing. */
   passed: RequestRecord[]
 }
 
 /** Sends a request over each protocol and tells whom it passed. */
-function follow(
-  { client, frontend, backend, nonce }: ClaimContext,
-  path: string,
-  method = 'GET',
-): Promise<Followed[]> {
-  return Promise.all(
-    client.both.map(async probe => {
+function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Followed[]> {
+  const { frontend, backend, nonce } = context
+  return atItsPace(
+    context,
+    path,
+    context.client.protocols.map(protocol => async client => {
       const id = nonce()
-      // A path of its own for each protocol, so that no cache answers the second from the first.
-      const answer = await probe.request({ path: apart(path, id), method, nonce: id })
+      // A query of its own for each protocol, so that no cache answers the second from the first.
+      const body = method === 'POST' ? '{}' : undefined
+      const answer = await client[protocol].request({
+        path: apart(path, id),
+        method,
+        body,
+        nonce: id,
+      })
       // The answer is here, so whoever took part has recorded it.
       const passed = [...(await frontend.requests(id)), ...(await backend.requests(id))]
-      return {
-        protocol: probe.protocol,
-        status: String(answer.status ?? answer.error?.message),
-        passed,
-      }
+      return { protocol: answer.protocol, answer, passed }
     }),
   )
 }
@@ -169,11 +192,6 @@ function describe(passed: RequestRecord[]): string {
       .map(({ role, localPort, method, target }) => `${role}:${localPort} ${method} ${target}`)
       .join(' → ') || 'no service'
   )
-}
-
-/** Whom the edge itself sent a request to. */
-function first([followed]: Followed[]): string {
-  return followed?.passed[0]?.role ?? 'edge'
 }
 
 /** The same path with a query that no other request has. */

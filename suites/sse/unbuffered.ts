@@ -3,7 +3,7 @@ import { addLocation, all, bodyOf, broken, inForce, inLocation } from '../../fix
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { apiPath } from '../../fixtures/faults/ways.ts'
-import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { anyOf, noHttp2, noStream, streamPath } from '../../fixtures/needs.ts'
 
 const stream = inLocation(streamPath)
 
@@ -43,7 +43,7 @@ for (const [id, name, protocol] of [
     level: 'must',
     says: `An event reaches ${name} client while the backend still holds the stream open.`,
     source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
-    needs: noStream,
+    needs: protocol === 'http2' ? anyOf(noStream, noHttp2) : noStream,
     governedBy: {
       path: streamPath,
       directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],

@@ -1,44 +1,24 @@
 import { expect } from 'vitest'
-import { all, broken, everywhere, inForce } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { aliasHost, foreignPair } from '../../fixtures/faults/ways.ts'
-import { everyHost } from '../../fixtures/needs.ts'
+import type { Client } from '../../fixtures/client.ts'
+import { chainBroken, oneKeyType, wrongCertificate } from '../../fixtures/faults/tls.ts'
+import { noHttps, secureHosts } from '../../fixtures/hosts.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
-
-const leafAlone = (text: string) => text.replace(/fullchain(\d*\.pem)/, 'cert$1')
-
-const primaryHost = ({ hosts }: Contract) => hosts.primary
-
-/** Another host's certificate and key in a server. */
-function shows(host: (contract: Contract) => string | undefined) {
-  const pair = foreignPair(host)
-  return all(
-    inForce('ssl_certificate', { host }).set(sources => pair(sources).certificate),
-    inForce('ssl_certificate_key', { host }).set(sources => pair(sources).key),
-  )
-}
 
 claim('tls/chain-complete', {
   level: 'must',
   says: 'The served chain reaches the root without the client knowing the intermediate.',
   source: { standard: 'RFC 8446 §4.4.2' },
+  needs: noHttps,
   governedBy: { directives: ['ssl_certificate'] },
-  brokenBy: [
-    broken('cert.pem in place of fullchain.pem', everywhere('ssl_certificate').rewrite(leafAlone)),
-    broken(
-      'cert.pem on an alias alone',
-      inForce('ssl_certificate', { host: aliasHost }).rewrite(leafAlone),
-    ),
-  ],
+  brokenBy: chainBroken,
 
-  async check({ client, contract, evidence }) {
-    for (const host of everyHost(contract)) {
+  async check({ client, contract, facts, evidence, judging }) {
+    for (const host of secureHosts(contract, facts)) {
       const shake = await client.handshake({ host, strictChain: true })
-      evidence(
-        host,
-        shake.error ??
-          `${shake.sentChain.length} certificates: ${shake.sentChain.map(({ subject }) => subject).join(' ← ')}`,
-      )
+      const chain = shake.sentChain.map(({ subject }) => subject).join(' ← ')
+      evidence(host, shake.error ?? `${shake.sentChain.length} certificates: ${chain}`)
+      judging({ host })
       expect(shake.error?.message, `a client that knows only the root, at ${host}`).toBeUndefined()
     }
   },
@@ -48,17 +28,59 @@ claim('tls/each-name-its-certificate', {
   level: 'must',
   says: 'Every served name presents a certificate that is valid for it.',
   source: { spec: 'SSL/TLS; RFC 9525 §6' },
+  needs: noHttps,
   governedBy: { directives: ['ssl_certificate', 'server_name'] },
-  brokenBy: [
-    broken("another host's certificate", shows(primaryHost)),
-    broken("another host's certificate on an alias", shows(aliasHost)),
-  ],
+  brokenBy: wrongCertificate,
 
-  async check({ client, contract, evidence }) {
-    for (const host of everyHost(contract)) {
+  async check({ client, contract, facts, evidence, judging }) {
+    for (const host of secureHosts(contract, facts)) {
       const shake = await client.handshake({ host })
       evidence(host, { names: shake.certificate?.altNames, error: shake.error })
+      judging({ host })
       expect(shake.error?.message, `the certificate that ${host} presents`).toBeUndefined()
     }
   },
 })
+
+claim('tls/rsa-and-ecdsa', {
+  level: 'should',
+  says: 'Every host serves TLS 1.2 and 1.3 whether its certificate is RSA or ECDSA.',
+  source: { standard: 'RFC 9325 §4.2' },
+  needs: noHttps,
+  governedBy: { directives: ['ssl_ciphers', 'ssl_conf_command'] },
+  brokenBy: oneKeyType,
+
+  async check({ client, contract, facts, ownEdge, evidence, judging }) {
+    const own = (await client.handshake()).certificate?.keyType
+    const other = own === 'rsa' ? 'ec' : 'rsa'
+    const twin = await ownEdge({}, { keyType: other })
+    for (const host of secureHosts(contract, facts)) {
+      const [usual, changed] = await Promise.all([
+        spoken(client, contract, host),
+        spoken(twin.client, contract, host),
+      ])
+      evidence(`${host}, key type ${own}`, usual.join(', ') || 'nothing')
+      evidence(`${host}, key type ${other}`, changed.join(', ') || 'nothing')
+      judging({ host })
+      // A version that is not spoken with either is the affair of tls/speaks-1.2-and-1.3.
+      for (const [type, there, here] of [
+        [other, usual, changed],
+        [own, changed, usual],
+      ] as const) {
+        const lost = there.filter(version => !here.includes(version))
+        expect(lost, `versions that ${host} loses with a certificate of type ${type}`).toEqual([])
+      }
+    }
+  },
+})
+
+/** The versions, of those promised, in which a handshake with a host succeeds. */
+async function spoken(client: Client, { limits }: Contract, host: string): Promise<string[]> {
+  const versions = limits.tlsFloor === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
+  const shakes = await Promise.all(
+    (versions as ('TLSv1.2' | 'TLSv1.3')[]).map(version =>
+      client.handshake({ host, minVersion: version, maxVersion: version }),
+    ),
+  )
+  return versions.filter((_, index) => shakes[index]?.ok)
+}

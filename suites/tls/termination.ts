@@ -1,44 +1,83 @@
 import { expect } from 'vitest'
-import { broken, everywhere } from '../../fixtures/changes.ts'
+import { arrivals, arrived } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
+import { innerTls, plainOn443 } from '../../fixtures/faults/tls.ts'
+import { noHttps } from '../../fixtures/hosts.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
+import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
 claim('tls/terminates-at-edge', {
   level: 'must',
   says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
   source: { spec: 'Flow Description 2 (SSL Termination); SSL/TLS (unencrypted internal traffic)' },
-  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_pass', 'proxy_set_header'] },
-  brokenBy: [
-    broken('no X-Forwarded-Proto', everywhere('proxy_set_header X-Forwarded-Proto').remove()),
-    broken('X-Forwarded-Proto http', everywhere('proxy_set_header X-Forwarded-Proto').set('http')),
-    broken(
-      'TLS on the inside',
-      everywhere('proxy_pass').rewrite(text => text.replace('http://', 'https://')),
-      { alone: true },
-    ),
-  ],
+  needs: noHttps,
+  governedBy: {
+    path: ({ paths }) => paths.api,
+    directives: ['proxy_pass', 'proxy_set_header'],
+    about: /proxy_pass|proto/i,
+  },
+  brokenBy: innerTls,
 
-  async check({ client, frontend, backend, contract, nonce, evidence }) {
-    const page = nonce()
-    const api = nonce()
-    await client.http1.request({ path: '/', nonce: page })
-    await client.http1.request({ path: `${contract.paths.api}users/${api}`, nonce: api })
-    for (const [actor, id, name] of [
-      [frontend, page, 'frontend'],
-      [backend, api, 'backend'],
+  async check(context) {
+    const { frontend, backend, contract, evidence, judging } = context
+    // An edge that speaks TLS inwards gets no answer from a service that expects HTTP.
+    const all = await arrivals(context, ['/', `${contract.paths.api}users`])
+    for (const [actor, name] of [
+      [frontend, 'frontend'],
+      [backend, 'backend'],
     ] as const) {
-      const foreign = (await actor.foreign()).filter(({ firstBytes }) =>
-        firstBytes.startsWith('16'),
-      )
-      if (foreign.length > 0) evidence(`TLS bytes at the ${name}`, foreign[0])
-      expect(foreign.length, `TLS handshakes that reached the ${name}`).toBe(0)
-      const request = await actor.request(id)
-      const proto = valuesOf(request.headers, 'x-forwarded-proto')
-      evidence(
-        `the ${name} received`,
-        `plain HTTP/${request.httpVersion}, X-Forwarded-Proto: ${proto.join(' | ') || 'none'}`,
-      )
-      expect(proto, `X-Forwarded-Proto at the ${name}`).toEqual(['https'])
+      const bytes = (await actor.foreign()).filter(({ firstBytes }) => firstBytes.startsWith('16'))
+      if (bytes.length > 0) evidence(`TLS bytes at the ${name}`, bytes[0])
+      expect(bytes.length, `TLS handshakes that reached the ${name}`).toBe(0)
     }
+    for (const { path, passed } of arrived(all)) {
+      for (const { role, headers, httpVersion } of passed) {
+        const proto = valuesOf(headers, 'x-forwarded-proto')
+        const told = proto.join(' | ') || 'none'
+        evidence(`${path} at the ${role}`, `HTTP/${httpVersion}, X-Forwarded-Proto: ${told}`)
+        judging({ path })
+        expect(proto, `X-Forwarded-Proto of ${path} at the ${role}`).toEqual(['https'])
+      }
+    }
+  },
+})
+
+claim('tls/no-plain-http-on-443', {
+  level: 'must',
+  says: 'Plain HTTP on port 443 is refused with 400 (or sent to https) and never reaches the application.',
+  source: { spec: 'SSL/TLS' },
+  needs: noHttps,
+  governedBy: { directives: ['listen', 'error_page'] },
+  brokenBy: plainOn443,
+
+  async check({ client, frontend, backend, contract, nonce, evidence, judging }) {
+    const { hosts, paths, edge } = contract
+    const id = nonce()
+    for (const [method, path] of [
+      ['GET', '/'],
+      ['POST', paths.login],
+    ] as const) {
+      const lines = [
+        `${method} ${path} HTTP/1.1`,
+        `Host: ${hosts.primary}`,
+        `${NONCE_HEADER}: ${id}`,
+        'Content-Length: 0',
+        'Connection: close',
+      ]
+      const answer = await client.raw({
+        port: edge.httpsPort,
+        bytes: `${lines.join('\r\n')}\r\n\r\n`,
+      })
+      const { status, headers = [] } = answer.head ?? {}
+      const [location = ''] = valuesOf(headers, 'location')
+      evidence(`${method} ${path}`, `${status ?? answer.ended} ${location}`.trim())
+      judging({ path })
+      // Some send the lost client to https (`error_page 497`), or hang up: that gives nothing away.
+      const sentOn = status !== undefined && status >= 300 && status < 400
+      if (sentOn) expect(location, `where ${method} ${path} is sent`).toMatch(/^https:/)
+      else expect(status ?? 400, `status of ${method} ${path}`).toBe(400)
+    }
+    const passed = [...(await frontend.requests(id)), ...(await backend.requests(id))]
+    expect(passed.length, 'requests in plain HTTP on port 443 that were let through').toBe(0)
   },
 })

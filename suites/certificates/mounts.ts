@@ -1,0 +1,85 @@
+import { posix } from 'node:path'
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
+import type { Mount } from '../../fixtures/platform/compose.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+
+claim('certificates/paths-mounted', {
+  level: 'must',
+  says: "Every certificate path of the configuration exists under the compose file's mounts, behind certbot's symbolic links too.",
+  source: { spec: "SSL/TLS (Let's Encrypt certificates managed by certbot)" },
+  needs: anyOf(noCompose, noEdgeService, ({ certificates }) =>
+    certificates.length === 0 ? 'the configuration names no certificate file' : undefined,
+  ),
+  governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
+
+  async check({ contract, facts, blame, evidence }) {
+    const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)
+    const mounts = (edge?.mounts ?? []).filter(({ kind }) => kind !== 'tmpfs')
+    const absent: string[] = []
+    for (const { path, at } of pathsOf(contract)) {
+      const found = follow(path, mounts)
+      evidence(`${path} (read from the compose file)`, found.seen)
+      // An image of the platform's own may bring a file along; nobody can tell from here.
+      const mayBeInImage = found.missing === path && edge?.build !== undefined
+      if (found.missing === undefined || mayBeInImage) continue
+      absent.push(found.missing === path ? path : `${path} → ${found.missing}`)
+      blame(found.mount?.at ?? at, 'volumes', found.mount?.target ?? path)
+    }
+    expect(absent, 'certificate paths that do not exist in the edge').toEqual([])
+  },
+})
+
+function pathsOf({ certificates }: Contract) {
+  return certificates.flatMap(({ certificate, key, trusted, at }) =>
+    [certificate, key, trusted].filter(path => path !== undefined).map(path => ({ path, at })),
+  )
+}
+
+interface Followed {
+  /** The way of the path, in words. */
+  seen: string
+  /** The path in the edge at which it ends in nothing. */
+  missing?: string
+  mount?: Mount
+}
+
+/** Follows a path in the edge through its mount, and, where certbot put a link there, on to its target. */
+function follow(path: string, mounts: readonly Mount[]): Followed {
+  const mount = mountOf(path, mounts)
+  if (mount === undefined) return { seen: 'under no mount', missing: path }
+  const outside = sourceOf(path, mount)
+  const link = CERTBOT_LINK.exec(outside)?.groups
+  // A file that is mounted by itself was followed by the engine, outside.
+  if (link === undefined || path === trimmed(mount.target))
+    return { seen: `from ${outside}`, mount }
+  const { home = '', name = '', file = '' } = link
+  const target = posix.resolve(posix.dirname(path), `../../archive/${name}/${file}1.pem`)
+  const archive = mountOf(target, mounts)
+  const wanted = `${home}/archive/${name}/${file}1.pem`
+  if (archive !== undefined && sourceOf(target, archive) === wanted)
+    return { seen: `from ${outside}, a link to ${target}, from ${wanted}`, mount }
+  const seen = `from ${outside}, a dangling link: ${target} is not mounted`
+  return { seen, missing: target, mount }
+}
+
+/** What certbot keeps below `live/` are links into `archive/`, two directories up. */
+const CERTBOT_LINK =
+  /^(?<home>.*)\/live\/(?<name>[^/]+)\/(?<file>privkey|cert|chain|fullchain)\.pem$/
+
+/** The innermost mount that a path lies in. */
+function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
+  return mounts
+    .filter(({ target }) => path === trimmed(target) || path.startsWith(`${trimmed(target)}/`))
+    .sort((a, b) => b.target.length - a.target.length)[0]
+}
+
+/** Where a path of the edge lies outside of it. */
+function sourceOf(path: string, mount: Mount): string {
+  return trimmed(mount.source) + path.slice(trimmed(mount.target).length)
+}
+
+function trimmed(path: string): string {
+  return path.replace(/\/+$/, '')
+}

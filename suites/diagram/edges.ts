@@ -1,0 +1,151 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { type DrawnArrow, drawnArrows, nodeFor } from '../../fixtures/drawing.ts'
+import { noDiagram } from '../../fixtures/needs.ts'
+import type { Role } from '../../fixtures/platform/contract.ts'
+import type { DiagramArrow } from '../../fixtures/platform/diagram.ts'
+import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
+import { observeTraffic, type Traffic } from '../../fixtures/traffic.ts'
+
+const source = { spec: 'Network Flow Diagram' }
+
+const governedBy = {
+  path: () => '/',
+  directives: ['proxy_pass'],
+}
+
+claim('diagram/edges-observed', {
+  level: 'must',
+  says: 'Every arrow of the diagram carries traffic, on its port.',
+  source,
+  needs: noDiagram,
+  governedBy,
+
+  async check(context) {
+    const { facts, blame, evidence } = context
+    const traffic = await observeTraffic(context)
+    evidence('traffic', traffic.map(inWords))
+    const arrows = drawnArrows(facts.diagram)
+    const idle: string[] = []
+    for (const one of arrows) {
+      const unwatched = whyUnwatched(one, context)
+      if (unwatched !== undefined) evidence(`${one.arrow.from} → ${one.arrow.to}`, unwatched)
+      // An arrow back draws the answers on the connection of the arrow there.
+      const isAnswer = arrows.some(
+        ({ from, to, arrow }) => from === one.to && to === one.from && isBefore(arrow, one.arrow),
+      )
+      if (unwatched !== undefined || isAnswer || (await isCarried(one, traffic, context))) continue
+      idle.push(`${one.from} → ${one.to}${one.arrow.port ? ` on ${one.arrow.port}` : ''}`)
+      blame(one.arrow.at, 'arrow', drawn(one.arrow))
+    }
+    expect(idle, 'arrows without traffic').toEqual([])
+  },
+})
+
+claim('diagram/no-other-edges', {
+  level: 'must',
+  says: 'No traffic, and no route of the configuration, takes an arrow that the diagram does not have.',
+  source,
+  needs: noDiagram,
+  governedBy,
+
+  async check(context) {
+    const { facts, blame, evidence } = context
+    const arrows = drawnArrows(facts.diagram)
+    const isDrawn = (from: Role | undefined, to: Role, port: number) =>
+      arrows.some(
+        each => each.from === from && each.to === to && (each.arrow.port ?? port) === port,
+      )
+    const traffic = await observeTraffic(context)
+    evidence('traffic', traffic.map(inWords))
+    // Either of the edge's two ports is one arrow to whoever draws it.
+    const strays = traffic.filter(({ from, to, port }) =>
+      to === 'edge'
+        ? !arrows.some(each => each.from === from && each.to === to)
+        : !isDrawn(from, to, port),
+    )
+    const routes = routesOf(context)
+    evidence(
+      'routes of the configuration (read)',
+      routes.map(({ host, port }) => `${host}:${port}`),
+    )
+    const undrawn = routes.filter(({ role, host, port }) =>
+      role === undefined ? !leadsToNode(context, host) : !isDrawn('edge', role, port),
+    )
+    for (const { host, port, at } of undrawn) blame(at, 'proxy_pass', `${host}:${port}`)
+    expect(strays.map(inWords), 'traffic without an arrow').toEqual([])
+    expect(
+      undrawn.map(({ host, port }) => `edge → ${host}:${port}`),
+      'routes without an arrow',
+    ).toEqual([])
+  },
+})
+
+/** Why nothing can be said of an arrow; undefined for those that carry what the edge and its clients do. */
+function whyUnwatched({ from, to }: DrawnArrow, { contract }: ClaimContext): string | undefined {
+  if (from === undefined || to === undefined) return 'one of them plays no role that is known here'
+  for (const role of [from, to]) {
+    const isDeployed =
+      role === 'database'
+        ? contract.database !== undefined
+        : role === 'client' || role === 'edge' || contract[role].names.length > 0
+    if (!isDeployed) return `no file of the platform says where its ${role} is`
+  }
+  const watched = from === 'client' || from === 'edge' || to === 'backend' || from === 'backend'
+  return watched && to !== 'client' ? undefined : 'not a way that a stand-in takes by itself'
+}
+
+async function isCarried(
+  { arrow, from, to }: DrawnArrow,
+  traffic: Traffic[],
+  { frontend, contract, evidence }: ClaimContext,
+): Promise<boolean> {
+  const isSeen = traffic.some(
+    each => each.from === from && each.to === to && (arrow.port ?? each.port) === each.port,
+  )
+  if (isSeen || from !== 'frontend' || to !== 'backend' || contract.apiHops.includes('frontend'))
+    return isSeen
+  // Where the API does not pass it, only the real frontend would call the backend: what can be seen is whether it could.
+  const dialled = await frontend.dial(
+    contract.backend.names[0] ?? '',
+    arrow.port ?? contract.backend.port,
+  )
+  evidence('frontend → backend, dialled', dialled)
+  return dialled.reached
+}
+
+/** Where nginx would send requests, whether one comes or not; the edge itself left out. */
+function routesOf({ contract, facts }: ClaimContext) {
+  return everyUpstream(facts.configuration)
+    .filter(({ host }) => !/^(?:127\.|localhost$|\[::1\]$)/.test(host))
+    .map(upstream => {
+      const roles = (['frontend', 'backend'] as const).filter(name =>
+        contract[name].names.includes(upstream.host),
+      )
+      return { ...upstream, role: roles[0] }
+    })
+}
+
+/** Whether the diagram has an arrow from the edge to a node that speaks of this host. */
+function leadsToNode({ facts }: ClaimContext, host: string): boolean {
+  const node = nodeFor(facts.diagram, [host])
+  return drawnArrows(facts.diagram).some(
+    ({ from, arrow }) => from === 'edge' && arrow.to === node?.id,
+  )
+}
+
+function isBefore(one: DiagramArrow, other: DiagramArrow): boolean {
+  return (
+    one.at.line < other.at.line ||
+    (one.at.line === other.at.line && one.at.column < other.at.column)
+  )
+}
+
+function drawn({ from, to, label }: DiagramArrow): string {
+  return `${from} -->${label === '' ? '' : `|${label}|`} ${to}`
+}
+
+function inWords({ from, to, port }: Traffic): string {
+  return `${from ?? 'a stranger'} → ${to} on ${port}`
+}

@@ -1,0 +1,91 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { membersOf, nodeFor } from '../../fixtures/drawing.ts'
+import { anyOf, type Need, noCompose, noDiagram } from '../../fixtures/needs.ts'
+import type { Compose, Service } from '../../fixtures/platform/compose.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import type { Diagram, DiagramNode } from '../../fixtures/platform/diagram.ts'
+
+const noBox: Need = (contract, { diagram, compose }) =>
+  diagram && compose && boxOfNetwork(diagram, compose, contract) === undefined
+    ? 'no box of the diagram stands for the container network'
+    : undefined
+
+claim('diagram/members', {
+  level: 'must',
+  says: "The services inside the diagram's network box are the ones on the compose network.",
+  source: { spec: 'Digital Ocean Droplet' },
+  needs: anyOf(noDiagram, noCompose, noBox),
+  governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['networks'] }) },
+
+  async check({ contract, facts, blame, evidence }) {
+    const { compose, diagram } = facts
+    const found = compose && diagram && boxOfNetwork(diagram, compose, contract)
+    if (compose === undefined || diagram === undefined || found === undefined) return
+    const { box, network } = found
+    const inside = membersOf(diagram, box.id)
+    const services = compose.services.filter(({ networks }) =>
+      networks.some(({ name }) => name === network),
+    )
+    evidence(
+      `in the box "${box.label}"`,
+      inside.map(({ label }) => label),
+    )
+    evidence(
+      `on the compose network ${network}`,
+      services.map(({ name }) => name),
+    )
+    const nodeOf = (service: Service) => drawnAs(service, inside, diagram, contract)
+    const undrawn = services.filter(service => nodeOf(service) === undefined)
+    const drawn = services.map(nodeOf)
+    const undeployed = inside.filter(node => !drawn.includes(node))
+    for (const { name, at } of undrawn)
+      blame(at, name, `${name}: on ${network}, and not in the box`)
+    for (const { at, label } of undeployed) blame(at, 'node', label)
+    expect(
+      undrawn.map(({ name }) => name),
+      `services on ${network} that the box does not have`,
+    ).toEqual([])
+    expect(
+      undeployed.map(({ label }) => label),
+      `nodes in the box that are not on ${network}`,
+    ).toEqual([])
+  },
+})
+
+/** The box whose label names a network of the compose file; else the one around the platform's own roles. */
+function boxOfNetwork(diagram: Diagram, compose: Compose, contract: Contract) {
+  for (const box of diagram.boxes) {
+    const words = box.label.split(/[^\w.-]+/)
+    const network = compose.networks.find(
+      ({ name, realName }) => words.includes(name) || words.includes(realName),
+    )
+    if (network !== undefined) return { box, network: network.name }
+  }
+  const shared = contract.edge.networks.find(({ name }) =>
+    [contract.frontend, contract.backend].some(({ networks }) =>
+      networks.some(each => each.name === name),
+    ),
+  )
+  const box = diagram.boxes.find(({ id }) =>
+    membersOf(diagram, id).some(({ role }) => role === 'edge'),
+  )
+  return shared && box && { box, network: shared.name }
+}
+
+/** The node that stands for a service: the one of its role, else the one that speaks of it. */
+function drawnAs(
+  service: Service,
+  inside: DiagramNode[],
+  diagram: Diagram,
+  contract: Contract,
+): DiagramNode | undefined {
+  const role = (['edge', 'frontend', 'backend'] as const).find(
+    each => contract[each].service === service.name,
+  )
+  if (role !== undefined) return inside.find(node => node.role === role)
+  const image = service.image?.replace(/^.*\/|[:@].*$/g, '')
+  const names = [service.name, service.containerName, image].filter(name => name !== undefined)
+  const others = inside.filter(node => !['edge', 'frontend', 'backend'].includes(node.role ?? ''))
+  return nodeFor({ ...diagram, nodes: others }, names)
+}

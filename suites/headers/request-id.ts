@@ -1,0 +1,88 @@
+import { expect } from 'vitest'
+import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
+import { claim } from '../../fixtures/claim.ts'
+import { alwaysUpgrade, oddRequestId } from '../../fixtures/faults/headers.ts'
+import { noBackend, noHttps } from '../../fixtures/hosts.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { valuesOf } from '../../fixtures/probes/headers.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+
+const ID = /\bx-(request|correlation|trace)-?id\b/i
+
+claim('headers/one-request-id', {
+  level: 'should',
+  says: "One id for each request reaches the backend: the client's valid one unchanged, or a fresh one.",
+  source: { standard: 'RFC 9110 §5.3 (one value); W3C Trace Context §2 (by analogy)' },
+  needs: (contract, facts) =>
+    noHttps(contract, facts) ??
+    noBackend(contract) ??
+    (idHeader(facts) === undefined ? 'the configuration forwards no request id' : undefined),
+  governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'], about: ID },
+  brokenBy: oddRequestId,
+
+  async check(context) {
+    const { contract, facts, nonce, evidence, judging } = context
+    const name = idHeader(facts) ?? ''
+    const routes = apiRoutes(contract)
+    const own = nonce()
+    const seen = new Map<string, string>()
+    for (const sent of [undefined, undefined, own]) {
+      const headers: Record<string, string> = sent === undefined ? {} : { [name]: sent }
+      const all = arrived(await arrivals(context, routes, headers), 'backend')
+      for (const arrival of all) {
+        const [record] = recordOf(arrival, 'backend')
+        const ids = valuesOf(record?.headers ?? [], name)
+        const said = `${arrival.path}, ${sent === undefined ? 'without an id' : `with the id ${sent}`}`
+        evidence(said, `${name}: ${ids.join(' | ') || 'none'}`)
+        judging({ path: arrival.path })
+        expect(ids, `ids that reach the backend for ${said}`).toHaveLength(1)
+        const [id = ''] = ids
+        expect(id, `id of ${said}`).toMatch(/^[^\s,]+$/)
+        if (sent === undefined)
+          expect(seen.get(id), `request with the id of ${said}`).toBeUndefined()
+        else if (id !== sent) expect(id, `fresh id of ${said}`).not.toContain(sent)
+        seen.set(id, said)
+      }
+    }
+  },
+})
+
+/** The header in which the configuration passes an id on. */
+function idHeader({ configuration }: PlatformFacts): string | undefined {
+  return every(configuration.directives).find(
+    ({ name, args: [header = '', value = ''] }) =>
+      name === 'proxy_set_header' && value !== '' && ID.test(header),
+  )?.args[0]
+}
+
+claim('headers/upgrade-only-when-asked', {
+  level: 'should',
+  says: 'Connection: upgrade reaches a service only for a client that asked for it.',
+  source: { standard: 'RFC 9110 §7.8' },
+  needs: noHttps,
+  governedBy: {
+    path: ({ paths }) => paths.api,
+    directives: ['proxy_set_header'],
+    about: /\b(connection|upgrade)\b/i,
+  },
+  brokenBy: alwaysUpgrade,
+
+  async check(context) {
+    const { contract, evidence, judging } = context
+    const routes = ['/', ...apiRoutes(contract)]
+    for (const { path, passed } of arrived(await arrivals(context, routes))) {
+      // The one directly behind the edge: what it says further on is its own affair.
+      const [first] = passed
+      const headers = first?.headers ?? []
+      const connection = valuesOf(headers, 'connection').join(', ')
+      const upgrade = valuesOf(headers, 'upgrade').join(', ')
+      const told = `Connection: ${connection || 'none'}; Upgrade: ${upgrade || 'none'}`
+      evidence(`${path} at the ${first?.role}`, told)
+      judging({ path })
+      expect(
+        connection.toLowerCase(),
+        `Connection of ${path}, which asks for no upgrade`,
+      ).not.toMatch(/\bupgrade\b/)
+    }
+  },
+})

@@ -1,0 +1,106 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { atItsPace } from '../../fixtures/pace.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
+import { fileBehind } from '../../fixtures/served-files.ts'
+
+/** What is left lying about in a project's directory, in the spellings that mean the same to nginx. */
+const HIDDEN = [
+  '/.env',
+  '/.git/config',
+  '/%2eenv',
+  '/.%65nv',
+  '/%2Egit/config',
+  '/.git%2fconfig',
+  '/./.env',
+  '//.env',
+  '/pages/../.env',
+]
+
+const CONTENT = 'a file that nobody should see'
+
+claim('routing/hidden-files', {
+  level: 'must',
+  says: 'Hidden files such as /.env and /.git/config are refused in every spelling and reach no service; /.well-known/ stays reachable.',
+  source: { standard: 'OWASP WSTG-CONF-04; RFC 8615 §3' },
+  governedBy: {
+    path: () => '/.env',
+    directives: ['deny', 'return', 'try_files', 'proxy_pass', 'root'],
+  },
+
+  async check(context) {
+    const { engine, topology, evidence } = context
+    // Where the edge serves files, the hidden ones are really there: a 404 by chance is no refusal.
+    for (const path of ['/.env', '/.git/config']) {
+      const file = fileBehind(context, path)
+      if (file !== undefined) await engine.putFile(topology.edge.id, file, CONTENT)
+    }
+    const answers = await ask(context, HIDDEN)
+    for (const { path, answer, reached } of answers) {
+      const title = `${path} over ${answer.protocol}`
+      evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
+      expect(reached, `services that ${title} reached`).toEqual([])
+      expect(answer.body.includes(CONTENT), `${title} shows the file`).toBe(false)
+      expect(isRefused(answer), `${title} is refused (${outcomeOf(answer)})`).toBe(true)
+    }
+    await wellKnownStays(context)
+  },
+})
+
+async function ask(context: ClaimContext, paths: readonly string[]) {
+  const { frontend, backend, nonce } = context
+  return atItsPace(
+    context,
+    '/.env',
+    paths.flatMap(path =>
+      context.client.protocols.map(protocol => async (client: ClaimContext['client']) => {
+        const id = nonce()
+        const answer = await client[protocol].request({ path, nonce: id })
+        const arrived = [...(await frontend.requests(id)), ...(await backend.requests(id))]
+        return { path, answer, reached: arrived.map(({ role }) => role) }
+      }),
+    ),
+  )
+}
+
+/** Closed without an answer, an error, or sent away to where nothing is hidden. */
+function isRefused(answer: HttpRecord): boolean {
+  const { status } = answer
+  if (status === undefined || status >= 400) return true
+  const [location = '/.'] = header(answer, 'location')
+  return status >= 300 && !/\/(?:\.|%2e)/i.test(location)
+}
+
+/**
+ * A rule against hidden files that names /.well-known/ as its exception has to keep its word. Where the
+ * configuration of the site speaks of no exception, none is asked for here: over port 80 the challenge
+ * has a claim of its own.
+ */
+async function wellKnownStays(context: ClaimContext): Promise<void> {
+  const { contract, engine, topology, nonce, evidence } = context
+  const path = `/.well-known/topology-${nonce()}.txt`
+  const scope = scopeOf(context, '/')
+  const server = scope === undefined || !('server' in scope) ? scope : scope.server
+  const isPromised = every(server?.directive.block ?? []).some(
+    ({ name, args }) =>
+      name === 'location' && args.at(-1)?.replaceAll('\\', '').includes('well-known'),
+  )
+  if (!isPromised) {
+    evidence(contract.hosts.primary, 'the configuration makes no exception for /.well-known/')
+    return
+  }
+  const file = fileBehind(context, path)
+  if (file !== undefined) await engine.putFile(topology.edge.id, file, 'public')
+  for (const { answer, reached } of await ask(context, [path])) {
+    const title = `/.well-known/ over ${answer.protocol}`
+    evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
+    const isReachable = reached.length > 0 || (answer.status ?? 500) < 400
+    // A location for some of its names only leaves the rest unfound; that is no refusal, unless it is the hidden files' own.
+    const isUnfound = answer.status === 404 && scopeOf(context, path) !== scopeOf(context, '/.env')
+    expect(isReachable || isUnfound, `${title} is reachable (${outcomeOf(answer)})`).toBe(true)
+  }
+}

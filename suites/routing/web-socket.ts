@@ -1,0 +1,119 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { isEdgeRefusal } from '../../fixtures/edge-answers.ts'
+import { anyOf, type Need, noBackend } from '../../fixtures/needs.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import { everyLocation } from '../../fixtures/platform/every-location.ts'
+import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
+import type { Location } from '../../fixtures/platform/nginx/tree.ts'
+import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
+import { samplePath } from '../../fixtures/platform/sample-path.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import { NONCE_HEADER } from '../../stubs/protocol.ts'
+
+/** Most paths that are tried: locations of one configuration rarely differ in this. */
+const MOST = 4
+
+const nowhere: Need = (contract, facts) =>
+  configuredPaths(contract, facts).length === 0 ? 'no location passes an upgrade on' : undefined
+
+claim('routing/websocket', {
+  level: 'should',
+  says: 'A WebSocket opens, and carries a message both ways, wherever the configuration passes upgrades on.',
+  source: { standard: 'RFC 6455 §4; RFC 9110 §7.8' },
+  needs: anyOf(noBackend, nowhere),
+  governedBy: {
+    path: ({ paths }) => `${paths.api}live`,
+    directives: ['proxy_set_header', 'proxy_http_version'],
+  },
+
+  async check({ client, frontend, backend, contract, facts, nonce, blame, evidence }) {
+    for (const { path, location } of configuredPaths(contract, facts)) {
+      const id = nonce()
+      const socket = await client.webSocket({
+        // A query of its own, so that no cache answers for a service.
+        path: `${path}?probe=${id}`,
+        headers: [[NONCE_HEADER, id]],
+      })
+      const reached = [...(await frontend.requests(id)), ...(await backend.requests(id))]
+      const { status, accepted, error } = socket
+      const echoed = socket.received === socket.sent
+      evidence(path, {
+        answer: status ?? error?.message ?? 'none',
+        accepted,
+        'message came back': echoed,
+        reached: reached.map(({ role, httpVersion }) => `${role}, HTTP/${httpVersion}`),
+      })
+      // The edge may have sent it to a service that is no part of this, or turned it away.
+      if (
+        reached.length === 0 &&
+        (isEdgeRefusal({ status }) || isElsewhere(path, location, contract))
+      )
+        continue
+      if (status !== 101) blame(location.directive.at, 'location', location.directive.text)
+      expect(status, `status of an upgrade at ${path}`).toBe(101)
+      // RFC 6455 §4.1 asks for 1.1; a server that takes 1.0 is more lenient than most.
+      expect(
+        reached.map(({ httpVersion }) => httpVersion),
+        `HTTP versions of an upgrade at ${path}`,
+      ).not.toContain('1.0')
+      expect(accepted, `the handshake at ${path} is answered by its receiver`).toBe(true)
+      expect(echoed, `a message at ${path} comes back`).toBe(true)
+    }
+  },
+})
+
+/** Paths whose location sends a client's Upgrade on; those that are made for it first. */
+function configuredPaths(
+  contract: Contract,
+  facts: PlatformFacts,
+): { path: string; location: Location }[] {
+  const scope = scopeOf({ contract, facts }, '/')
+  const server = scope === undefined || !('server' in scope) ? scope : scope.server
+  const named = /(?:^|[^a-z])(?:ws|wss|websocket|socket\.io|live|hmr)(?:[^a-z]|$)/i
+  const samples = everyLocation(server)
+    .filter(({ modifier }) => modifier !== '@')
+    .map(location => ({ location, path: sampleOf(location) }))
+  // A login and an event stream may inherit the header; nobody opens a WebSocket there.
+  const others = [contract.paths.login, contract.paths.stream]
+  return [{ path: `${contract.paths.api}live` }, ...samples]
+    .filter(({ path }) => !others.includes(path))
+    .map(({ path }) => ({ path, location: server && locationFor(server, path) }))
+    .filter(
+      (each): each is { path: string; location: Location } =>
+        each.location !== undefined && passesUpgrade(each.location),
+    )
+    .filter(({ location }, at, all) => all.findIndex(each => each.location === location) === at)
+    .sort((a, b) => Number(named.test(b.location.path)) - Number(named.test(a.location.path)))
+    .slice(0, MOST)
+}
+
+function sampleOf(location: Location): string {
+  if (location.modifier.startsWith('~')) return samplePath(location.path)
+  return location.path
+}
+
+function passesUpgrade(location: Location): boolean {
+  const isPassing = location.directive.block?.some(({ name }) => name === 'proxy_pass') ?? false
+  return (
+    isPassing &&
+    effective(location, 'proxy_set_header').directives.some(
+      ({ args: [name = '', value = ''] }) => name.toLowerCase() === 'upgrade' && value !== '',
+    )
+  )
+}
+
+/** Whether it goes to a server that no stand-in plays. */
+function isElsewhere(
+  path: string,
+  location: Location,
+  { frontend, backend, hosts }: Contract,
+): boolean {
+  const outcome = outcomeOf(location.server, { target: path, host: hosts.primary })
+  if (outcome.kind !== 'proxy') return true
+  return !outcome.to.some(({ host, port }) =>
+    [frontend, backend].some(role => role.names.includes(host) && role.port === port),
+  )
+}

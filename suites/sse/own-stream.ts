@@ -1,0 +1,113 @@
+import { expect } from 'vitest'
+import { cacheDirectives, whatAllowsStoring } from '../../fixtures/cache-headers.ts'
+import { claim } from '../../fixtures/claim.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { patience } from '../../fixtures/patience.ts'
+import { valuesOf } from '../../fixtures/probes/headers.ts'
+import type { Steering } from '../../stubs/protocol.ts'
+
+/** What a backend may say of its stream; silence included. */
+const SAYING: Record<string, Steering> = {
+  'no-cache': { stream: true, headers: [['cache-control', 'no-cache']] },
+  'nothing of caching': { stream: true, without: ['cache-control'] },
+}
+
+claim('sse/not-cached', {
+  level: 'must',
+  says: "Two clients never share a stream or its bytes, and the stream's cache directives stay.",
+  source: { spec: 'SSE Configuration; RFC 9111 §3' },
+  needs: noStream,
+  governedBy: {
+    path: streamPath,
+    directives: [
+      'proxy_cache',
+      'proxy_cache_valid',
+      'expires',
+      'add_header',
+      'proxy_ignore_headers',
+    ],
+  },
+
+  async check(context) {
+    for (const [saying, steering] of Object.entries(SAYING)) {
+      // The second comes while the first is open, the third when the first is over and could have been kept.
+      const path = `${streamPath(context.contract)}?round=${context.nonce()}`
+      const first = await open(context, path, steering)
+      const second = await open(context, path, steering)
+      await first.tell('for the first')
+      await second.tell('for the second')
+      await first.over()
+      const third = await open(context, path, steering)
+      await third.tell('for the third')
+      await Promise.all([second.over(), third.over()])
+      for (const { stream, own } of [second, third]) {
+        const seen = stream.bytes().toString()
+        context.evidence(`${own}, with ${saying} from the backend`, seen)
+        expect(seen, `what the client sees ${own}`).toBe(`data: ${own}\n\n`)
+      }
+      const { headers } = await second.stream.headers({ withinMs: patience.arrivesMs })
+      const control = cacheDirectives(headers)
+      context.evidence(
+        `Cache-Control, with ${saying} from the backend`,
+        control.join(', ') || 'none',
+      )
+      expect(whatAllowsStoring(headers), 'what allows a cache to keep the stream').toEqual([])
+      if (saying === 'no-cache')
+        expect(
+          control.some(word => word === 'no-cache' || word === 'no-store'),
+          `Cache-Control (${control.join(', ')}) keeps no-cache`,
+        ).toBe(true)
+    }
+  },
+})
+
+async function open({ client, backend, nonce }: ClaimContext, path: string, steering: Steering) {
+  const id = nonce()
+  await backend.steer(id, steering)
+  const stream = client.http1.openEventStream(path, { nonce: id })
+  // Unmet when it was served from somewhere else: each client's request has to arrive.
+  const held = await backend.nextStream(id)
+  const opened = {
+    stream,
+    own: '',
+    async tell(text: string): Promise<void> {
+      opened.own = text
+      await held.send(`data: ${text}\n\n`)
+    },
+    /** To its end: what an edge holds back until then is for other claims. */
+    async over(): Promise<void> {
+      await held.end()
+      await stream.closed({ withinMs: patience.arrivesMs })
+    },
+  }
+  return opened
+}
+
+claim('sse/identity-passes', {
+  level: 'must',
+  says: "Cookies and authorization of the stream's request reach the backend.",
+  source: { spec: 'SSE Configuration; WHATWG HTML §9.2.2 (withCredentials)' },
+  needs: noStream,
+  governedBy: { path: streamPath, directives: ['proxy_set_header', 'proxy_pass_request_headers'] },
+
+  async check({ client, backend, contract, evidence }) {
+    const sent = {
+      cookie: 'session=s3ss10n.a+b/c==; theme=dark',
+      authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.',
+    }
+    for (const probe of client.both) {
+      await using stream = probe.openEventStream(streamPath(contract), { headers: sent })
+      const { request } = await backend.nextStream(stream.nonce)
+      for (const [name, value] of Object.entries(sent)) {
+        const received = valuesOf(request.headers, name).join('; ')
+        const isSame = received === value
+        evidence(
+          `${name} over ${probe.protocol}`,
+          isSame ? 'unchanged' : `${received.length} characters in place of ${value.length}`,
+        )
+        expect(isSame, `${name} reaches the backend unchanged over ${probe.protocol}`).toBe(true)
+      }
+    }
+  },
+})

@@ -1,0 +1,96 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { http2Broken, strangersServed } from '../../fixtures/faults/tls.ts'
+import { namedServer, noHttps, secureHosts, secureServer } from '../../fixtures/hosts.ts'
+
+/** A name that no platform serves (RFC 2606). */
+const UNKNOWN = 'unknown-host.example'
+
+claim('tls/unknown-name-not-served', {
+  level: 'should',
+  says: 'A client that names an unknown host, in the handshake or in the request, is not given the application.',
+  source: { standard: 'RFC 9110 §7.4 (rejecting misdirected requests)' },
+  needs: (contract, facts) =>
+    noHttps(contract, facts) ??
+    (namedServer(contract, facts, UNKNOWN) === namedServer(contract, facts, contract.hosts.primary)
+      ? 'the platform serves any name that it is asked for'
+      : undefined),
+  governedBy: { host: () => UNKNOWN, directives: ['listen', 'ssl_reject_handshake', 'return'] },
+  brokenBy: strangersServed,
+
+  async check(context) {
+    const { client, contract, evidence } = context
+    const shown = await client.handshake({ sni: UNKNOWN })
+    const [name = contract.hosts.primary] = (shown.certificate?.altNames ?? [])
+      .filter(each => each.startsWith('DNS:') && !each.includes('*'))
+      .map(each => each.slice('DNS:'.length))
+    // With whatever certificate it shows to strangers, so that verification is no obstacle.
+    const ways = [
+      { way: 'named in handshake and request', host: name, sni: UNKNOWN },
+      { way: 'named in the request', host: contract.hosts.primary, sni: undefined },
+    ]
+    for (const { way, host, sni } of ways) {
+      const { answer, reached } = await ask(context, host, sni)
+      evidence(way, `${answer.status ?? answer.error?.message}; reached: ${reached || 'nobody'}`)
+      expect(reached, `whom a request for ${UNKNOWN} reaches, ${way}`).toBe('')
+    }
+  },
+})
+
+async function ask(context: ClaimContext, host: string, sni: string | undefined) {
+  const { client, frontend, backend, nonce } = context
+  const id = nonce()
+  const answer = await client.http1.request({
+    host,
+    ...(sni !== undefined && { sni }),
+    path: '/',
+    headers: { host: UNKNOWN },
+    nonce: id,
+  })
+  const passed = await Promise.all([frontend.requests(id), backend.requests(id)])
+  const reached = passed.flat().map(({ role }) => role)
+  return { answer, reached: reached.join(', ') }
+}
+
+claim('tls/http2-by-alpn', {
+  level: 'should',
+  says: 'HTTP/2 is agreed on where it is configured, and HTTP/1.1 still works.',
+  source: { standard: 'RFC 9113 §3.2; RFC 7301' },
+  needs: (contract, facts) =>
+    noHttps(contract, facts) ??
+    (secureHosts(contract, facts).some(host => speaksHttp2(contract, facts, host))
+      ? undefined
+      : 'HTTP/2 is configured nowhere'),
+  governedBy: { directives: ['http2', 'listen'] },
+  brokenBy: http2Broken,
+
+  async check({ client, contract, facts, evidence, judging }) {
+    for (const host of secureHosts(contract, facts)) {
+      const [both, old] = await Promise.all([
+        client.handshake({ host, alpn: ['h2', 'http/1.1'] }),
+        client.handshake({ host, alpn: ['http/1.1'] }),
+      ])
+      const configured = speaksHttp2(contract, facts, host)
+      const chosen = `${both.alpn ?? 'nothing'} of both, ${old.alpn ?? 'nothing'} of HTTP/1.1`
+      evidence(`${host}, HTTP/2 ${configured ? 'configured' : 'not configured'}`, chosen)
+      judging({ host })
+      if (configured) expect(both.alpn, `protocol that ${host} chooses of both`).toBe('h2')
+      expect(old.error?.message, `a client of ${host} that speaks HTTP/1.1 only`).toBeUndefined()
+    }
+    const answers = await Promise.all(client.both.map(probe => probe.request({ path: '/' })))
+    const [http1, http2] = answers.map(({ status, error }) => status ?? error?.message)
+    evidence(`https://${contract.hosts.primary}/`, `${http1} over HTTP/1.1, ${http2} over HTTP/2`)
+    if (speaksHttp2(contract, facts, contract.hosts.primary))
+      expect(http2, 'status of / over HTTP/2').toBe(http1)
+  },
+})
+
+function speaksHttp2(
+  contract: ClaimContext['contract'],
+  facts: ClaimContext['facts'],
+  host: string,
+): boolean {
+  const listens = secureServer(contract, facts, host)?.listens ?? []
+  return listens.some(({ http2, port, quic }) => http2 && !quic && port === contract.edge.httpsPort)
+}
