@@ -28,6 +28,19 @@ export default defineConfig({
           chaiConfig: { truncateThreshold: 0 },
         },
       },
+      {
+        test: {
+          name: 'refactorings',
+          include: ['suites/in-other-words.ts'],
+          globalSetup: ['fixtures/global-setup.ts'],
+          pool: 'threads',
+          isolate: false,
+          sequence: { concurrent: true },
+          // Rewritten platforms that run at once. How many claims are judged at once is bounded by itself.
+          maxConcurrency: 3,
+          chaiConfig: { truncateThreshold: 0 },
+        },
+      },
     ],
   },
 })

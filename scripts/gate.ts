@@ -9,7 +9,7 @@ import { summarize, type Verdict, verdictSchema } from '../fixtures/verdict/sche
 import { formatVerdict } from '../fixtures/verdict/text.ts'
 import { claimPattern } from './claim-pattern.ts'
 import { reportFailure } from './failure.ts'
-import { listClaims } from './list-claims.ts'
+import { listClaims, listCoverage } from './list-claims.ts'
 import { type GateOptions, HELP, readOptions } from './options.ts'
 import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
@@ -27,6 +27,10 @@ async function main(): Promise<number> {
   }
   if (options.list) {
     await print(process.stdout, await listClaims(options.only))
+    return 0
+  }
+  if (options.coverage) {
+    process.stdout.write(await listCoverage(options.only))
     return 0
   }
   const verdict = await judge(options)

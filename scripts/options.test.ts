@@ -16,6 +16,7 @@ test('nothing said: the reference platform, and reports here', () => {
     platform: { root: resolve(import.meta.dirname, '../fixtures/platforms/reference') },
     report: join(here, 'report'),
     list: false,
+    coverage: false,
     json: false,
     strict: false,
     help: false,

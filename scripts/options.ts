@@ -10,6 +10,7 @@ export interface GateOptions {
   edgeImage?: string
   only?: string
   list: boolean
+  coverage: boolean
   report: string
   json: boolean
   strict: boolean
@@ -30,6 +31,7 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
   --edge-image REF   the image that nginx comes from (default: the one that the compose file pins)
   --only GLOB        judge only claims whose id matches, such as 'sse/*'
   --list             list the claims, judge nothing
+  --coverage         list the specification's sentences with the claims that prove each
   --report DIR       where the reports go (default: report)
   --json             the verdict as JSON on standard output, and nothing else there
                      (npm prints a line of its own; \`npm run --silent gate -- --json\` does not)
@@ -62,6 +64,7 @@ export function readOptions(args: string[]): GateOptions {
     edgeImage: values['edge-image'],
     only: values.only,
     list: values.list ?? false,
+    coverage: values.coverage ?? false,
     report: resolve(from, values.report ?? 'report'),
     json: values.json ?? false,
     strict: values.strict ?? false,
@@ -83,6 +86,7 @@ function parse(args: string[]) {
         'edge-image': { type: 'string' },
         only: { type: 'string' },
         list: { type: 'boolean' },
+        coverage: { type: 'boolean' },
         report: { type: 'string' },
         json: { type: 'boolean' },
         strict: { type: 'boolean' },

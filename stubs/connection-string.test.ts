@@ -30,8 +30,13 @@ describe('the encryption that a connection string asks for', () => {
 describe('a connection string for one attempt', () => {
   test('everything before the query stays as it is', () => {
     expect(withMode(`${BASE}?sslmode=prefer`, 'require')).toBe(
-      `${BASE}?sslmode=require&uselibpqcompat=true`,
+      `${BASE}?sslmode=require&uselibpqcompat=true&application_name=backend`,
     )
+  })
+
+  test('the server knows the backend by one name, whatever the platform calls itself', () => {
+    const url = withMode(`${BASE}?application_name=coaching-api`, 'require')
+    expect(new URL(url).searchParams.getAll('application_name')).toEqual(['backend'])
   })
 
   test('the authority is kept under its usual name, however it was spelled', () => {

@@ -41,6 +41,9 @@ export function attemptsOf(mode: SslMode): [SslMode, ...SslMode[]] {
   return [mode]
 }
 
+/** Under this name the server knows the backend's connections. */
+const APPLICATION = 'backend'
+
 /** The same connection string for one attempt, so written that `pg` reads it as libpq does. */
 export function withMode(url: string, mode: SslMode): string {
   const { base, parameters } = parted(url)
@@ -48,6 +51,8 @@ export function withMode(url: string, mode: SslMode): string {
   if (mode === 'disable') parameters.delete('sslrootcert')
   parameters.set('sslmode', mode)
   parameters.set('uselibpqcompat', 'true')
+  // The platform may give its own name: what is asked of the server goes by this one.
+  parameters.set('application_name', APPLICATION)
   return `${base}?${parameters}`
 }
 

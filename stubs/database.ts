@@ -127,7 +127,6 @@ async function connected(url: string, standInPort?: number): Promise<Client> {
 async function attempt(url: string, mode: SslMode, standInPort?: number): Promise<Client> {
   const client = new Client({
     connectionString: withMode(url, mode),
-    application_name: 'backend',
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: CONNECT_MS,
     stream: standInPort === undefined ? undefined : () => dialling(standInPort),

@@ -1,16 +1,13 @@
-import { glob } from 'node:fs/promises'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { stated } from '../fixtures/claim.ts'
+import type { stated } from '../fixtures/claim.ts'
+import { everyClaim } from './every-claim.ts'
+import { coverage, misquoted } from './specification.ts'
 
 /** Every claim of every suite, by its id. */
 let claims: typeof stated = []
 
 beforeAll(async () => {
-  for await (const suite of glob('*/*.ts', { cwd: import.meta.dirname }))
-    if (!suite.endsWith('.test.ts'))
-      await import(/* @vite-ignore */ join(import.meta.dirname, suite))
-  claims = stated.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  claims = await everyClaim()
 })
 
 describe('the catalogue', () => {
@@ -38,6 +35,15 @@ describe('the catalogue', () => {
       return cited.trim() === ''
     })
     expect(without.map(({ id }) => id)).toEqual([])
+  })
+
+  it('cites sentences that the specification has', () => {
+    expect(misquoted(claims)).toEqual([])
+  })
+
+  it('proves every sentence of the specification', () => {
+    const unproved = coverage(claims).filter(each => each.claims.length === 0)
+    expect(unproved.map(({ sentence }) => `${sentence.key}: ${sentence.text}`)).toEqual([])
   })
 
   it('shows of each claim that it can fail', () => {

@@ -14,7 +14,7 @@ const governedBy = {
 claim('database/encrypted', {
   level: 'must',
   says: 'Every connection of the backend to the database is encrypted with TLS 1.2 or later, says the server.',
-  source: { spec: 'Database Connection' },
+  source: { spec: 'Flow Description 6 (Database Operations); Database Connection' },
   needs: noDatabase,
   governedBy,
   brokenBy: [sslMode('disable')],
@@ -37,7 +37,7 @@ claim('database/encrypted', {
 claim('database/refuses-plain-text', {
   level: 'must',
   says: 'The server refuses an unencrypted connection, and the backend refuses a server that offers no encryption.',
-  source: { spec: 'Database Connection' },
+  source: { spec: 'Managed PostgreSQL; Database Connection' },
   needs: noDatabase,
   governedBy,
   brokenBy: [sslMode('disable'), sslMode('allow'), sslMode('prefer'), sslMode(undefined)],

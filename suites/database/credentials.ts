@@ -19,7 +19,7 @@ const TELLING_LENGTH = 8
 claim('database/credentials-only-to-backend', {
   level: 'should',
   says: 'In the compose file no service but the backend receives credentials of the database.',
-  source: { spec: 'Database Connection; flow description 6 (Database Operations)' },
+  source: { spec: 'Flow Description 6 (Database Operations); Database Connection' },
   needs: anyOf(noCompose, noDatabase),
   governedBy: {
     compose: ({ backend, database }) => ({

@@ -9,7 +9,7 @@ const POSTGRES = /(?:^|\/)(?:postgres|postgresql|postgis|pgvector|timescaledb)(?
 claim('database/outside-the-network', {
   level: 'must',
   says: 'The database is not on the container network, and neither edge nor frontend can reach it.',
-  source: { spec: 'Database Connection' },
+  source: { spec: 'Managed PostgreSQL; Database Connection' },
   needs: noDatabase,
   governedBy: {
     compose: ({ database, backend }) => ({

@@ -13,7 +13,7 @@ import type { RequestRecord } from '../../stubs/protocol.ts'
 claim('routing/pages-to-frontend', {
   level: 'must',
   says: "Pages and the frontend's own files reach the frontend on its port, and nothing else.",
-  source: { spec: 'Flow Description 3 (Frontend Processing)' },
+  source: { spec: 'Flow Description 3 (Frontend Processing); Port Configuration' },
   needs: noFrontend,
   governedBy: { path: () => '/', directives: ['proxy_pass', 'root', 'try_files', 'return'] },
   brokenBy: [
@@ -47,7 +47,7 @@ claim('routing/pages-to-frontend', {
 claim('routing/api-to-backend', {
   level: 'must',
   says: "API requests reach the backend on its port by exactly the diagram's hops.",
-  source: { spec: 'Flow Description 4 (API Forwarding)' },
+  source: { spec: 'Flow Description 4 (API Forwarding); Port Configuration' },
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,

@@ -23,7 +23,7 @@ const AFTER = 5 * 60
 claim('sse/idle-24h', {
   level: 'must',
   says: 'A silent stream is still open a minute before its promised time is over (24 h unless the contract says otherwise).',
-  source: { spec: 'SSE Configuration' },
+  source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
   needs: noStream,
   governedBy,
   brokenBy: [
@@ -50,7 +50,7 @@ claim('sse/idle-24h', {
 claim('sse/ends-after-24h', {
   level: 'should',
   says: 'A silent stream is closed within minutes after its promised time is over.',
-  source: { spec: 'SSE Configuration' },
+  source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
   needs: noStream,
   governedBy,
   brokenBy: [
@@ -72,7 +72,7 @@ claim('sse/ends-after-24h', {
 claim('sse/heartbeat-outlives-24h', {
   level: 'must',
   says: 'A stream with a heartbeat lives past twice its promised time.',
-  source: { spec: 'SSE Configuration' },
+  source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
   needs: noStream,
   governedBy,
   brokenBy: [

@@ -42,7 +42,7 @@ for (const [id, name, protocol] of [
   claim(id, {
     level: 'must',
     says: `An event reaches ${name} client while the backend still holds the stream open.`,
-    source: { spec: 'SSE Configuration' },
+    source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
     needs: protocol === 'http2' ? anyOf(noStream, noHttp2) : noStream,
     governedBy: {
       path: streamPath,
@@ -60,7 +60,7 @@ for (const [id, name, protocol] of [
 claim('sse/headers-before-events', {
   level: 'must',
   says: "The stream's headers reach the client before the first event is sent.",
-  source: { spec: 'SSE Configuration' },
+  source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
   needs: noStream,
   governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'] },
   brokenBy: [...heldBack, ...heldBackFromAll],

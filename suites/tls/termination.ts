@@ -9,7 +9,7 @@ import { NONCE_HEADER } from '../../stubs/protocol.ts'
 claim('tls/terminates-at-edge', {
   level: 'must',
   says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
-  source: { spec: 'Flow Description 2 (SSL Termination)' },
+  source: { spec: 'Flow Description 2 (SSL Termination); SSL/TLS (unencrypted internal traffic)' },
   needs: noHttps,
   governedBy: {
     path: ({ paths }) => paths.api,

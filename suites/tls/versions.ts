@@ -9,7 +9,7 @@ import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 claim('tls/speaks-1.2-and-1.3', {
   level: 'must',
   says: 'Each served host completes a TLS 1.2 and a TLS 1.3 handshake, verified by its own name.',
-  source: { spec: 'SSL/TLS; RFC 9325 §3.1.1' },
+  source: { spec: 'Flow Description 1 (HTTPS on port 443); SSL/TLS; RFC 9325 §3.1.1' },
   needs: noHttps,
   governedBy: { directives: ['ssl_protocols', 'ssl_ciphers', 'ssl_certificate'] },
   brokenBy: versionMissing,
