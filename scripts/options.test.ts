@@ -72,5 +72,5 @@ test('the help tells every option', () => {
     const args = value === undefined ? [name] : [name, 'x']
     expect(() => readOptions(args), name).not.toThrow()
   }
-  expect(options).toHaveLength(13)
+  expect(options).toHaveLength(14)
 })
