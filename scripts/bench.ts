@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import type Dockerode from 'dockerode'
 import { engine } from '../fixtures/topology/engine.ts'
 import { type Verdict, verdictSchema } from '../fixtures/verdict/schema.ts'
+import { print } from './print.ts'
 
 /** How often a running gate is looked at, in milliseconds. */
 const LOOK_MS = 200
@@ -17,15 +18,6 @@ const { values } = parseArgs({
   options: { runs: { type: 'string', default: '5' }, platform: { type: 'string' } },
 })
 const docker = (await engine()).container.dockerode as unknown as Dockerode
-const runs: Figures[] = []
-// The first warms images and file caches, and is not counted.
-for (let n = 0; n <= Number(values.runs); n++) {
-  const figures = await measure()
-  if (n > 0) runs.push(figures)
-  process.stderr.write(`${n === 0 ? 'warm-up' : `run ${n}`}: ${figures['wall, s']} s\n`)
-}
-process.stdout.write(table(runs))
-
 /** Runs one gate and watches its process and its containers. */
 async function measure(): Promise<Figures> {
   const report = await mkdtemp(join(tmpdir(), 'topology-bench-'))
@@ -145,3 +137,13 @@ function table(figures: Figures[]): string {
 function round(value: number): number {
   return Math.round(value * 100) / 100
 }
+
+const runs: Figures[] = []
+// The first warms images and file caches, and is not counted.
+for (let n = 0; n <= Number(values.runs); n++) {
+  const figures = await measure()
+  if (n > 0) runs.push(figures)
+  process.stderr.write(`${n === 0 ? 'warm-up' : `run ${n}`}: ${figures['wall, s']} s\n`)
+}
+await print(process.stdout, table(runs))
+process.exit()
