@@ -6,7 +6,7 @@ import { Run, type RunOptions } from '../fixtures/run.ts'
 import { reportFailure } from './failure.ts'
 
 /** How many suites run side by side: claims wait more than they work, and two cores are enough for this many. */
-const WORKERS = 3
+const WORKERS = 2
 
 /**
  * Runs the suites on a platform: the topology starts while the test runner loads, and is gone afterwards,
