@@ -6,8 +6,7 @@ import { anyOf, type Need, noBackend } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
-import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
-import type { Location } from '../../fixtures/platform/nginx/tree.ts'
+import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { samplePath } from '../../fixtures/platform/sample-path.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -82,7 +81,7 @@ function configuredPaths(
   const others = [contract.paths.login, contract.paths.stream]
   return [{ path: `${contract.paths.api}live` }, ...samples]
     .filter(({ path }) => !others.includes(path))
-    .map(({ path }) => ({ path, location: server && locationFor(server, path) }))
+    .map(({ path }) => ({ path, location: server && handing(server, path, contract) }))
     .filter(
       (each): each is { path: string; location: Location } =>
         each.location !== undefined && passesUpgrade(each.location),
@@ -90,6 +89,12 @@ function configuredPaths(
     .filter(({ location }, at, all) => all.findIndex(each => each.location === location) === at)
     .sort((a, b) => Number(named.test(b.location.path)) - Number(named.test(a.location.path)))
     .slice(0, MOST)
+}
+
+/** The location that hands a path on: the one that takes it, or a named one behind that. */
+function handing(server: Server, target: string, { hosts }: Contract): Location | undefined {
+  const outcome = outcomeOf(server, { target, host: hosts.primary })
+  return outcome.kind === 'return' ? undefined : outcome.location
 }
 
 function sampleOf(location: Location): string {
