@@ -14,6 +14,7 @@ export interface GateOptions {
   report: string
   json: boolean
   strict: boolean
+  quick: boolean
   help: boolean
 }
 
@@ -35,6 +36,7 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
   --report DIR       where the reports go (default: report)
   --json             the verdict as JSON on standard output, and nothing else there
                      (npm prints a line of its own; \`npm run --silent gate -- --json\` does not)
+  --quick            leave out the drills (renewal, reload, redeploy, restart, capacity)
   --strict           a red 'should' breaks the gate, too
   --help             this
 
@@ -68,6 +70,7 @@ export function readOptions(args: string[]): GateOptions {
     report: resolve(from, values.report ?? 'report'),
     json: values.json ?? false,
     strict: values.strict ?? false,
+    quick: values.quick ?? false,
     help: values.help ?? false,
   }
 }
@@ -90,6 +93,7 @@ function parse(args: string[]) {
         report: { type: 'string' },
         json: { type: 'boolean' },
         strict: { type: 'boolean' },
+        quick: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })

@@ -6,12 +6,15 @@ import { dial } from './dial.ts'
 import { peerOf } from './exchange.ts'
 import type { Orders, StreamData } from './protocol.ts'
 import type { Service } from './service.ts'
+import type { ServicePort } from './service-port.ts'
 
 /** How long a steerer's idle connection is kept. */
 const KEEP_ALIVE_MS = 600_000
 
 /** What orders are carried out on. */
 export interface Controlled extends Service {
+  /** The service port. */
+  port: ServicePort
   /** Present in a backend that has a connection string. */
   database?: Database
 }
@@ -47,6 +50,10 @@ const handlers: Handlers = {
     streams.state(id, closedWithinMs, gone),
   publish: ({ data }, { streams }) => ({ streams: streams.publish(bytesOf(data)) }),
   dial: ({ host, port, withinMs }) => dial(host, port, withinMs),
+  async serve({ open }, { port }) {
+    await (open ? port.open() : port.close())
+    return null
+  },
   whoami: (_takes, _stub, { req }) => peerOf(req.socket),
   database: (_takes, stub) => databaseOf(stub).use(),
   'connect-database': ({ server, certificate }, stub) =>

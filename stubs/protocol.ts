@@ -184,6 +184,11 @@ export interface Orders {
   /** Reaches every open stream of this stub and says how many. */
   publish: { takes: { data: StreamData }; gives: { streams: number } }
   dial: { takes: { host: string; port: number; withinMs: number }; gives: DialRecord }
+  /**
+   * Ends the service as a process that dies does: its port is closed, and every connection with it (`false`); or
+   * opens it again (`true`). The stub's orders are taken all the while.
+   */
+  serve: { takes: { open: boolean }; gives: null }
   whoami: { takes: Record<string, never>; gives: { address: string; port: number } }
   /** The backend's ordinary connection, opened again if it was lost. */
   database: { takes: Record<string, never>; gives: DatabaseRecord }

@@ -1,8 +1,8 @@
-import type { Server } from 'node:http'
 import { createControl } from './control.ts'
 import type { Database } from './database.ts'
 import { Records } from './records.ts'
 import { createService } from './service.ts'
+import { ServicePort } from './service-port.ts'
 import type { Settings } from './settings.ts'
 import { Streams } from './streams.ts'
 
@@ -20,16 +20,15 @@ export interface Stub extends AsyncDisposable {
 export async function openStub(settings: Settings): Promise<Stub> {
   const service = { settings, records: new Records(), streams: new Streams() }
   const database = await databaseOf(settings)
-  const servers = [createService(service), createControl({ ...service, database })] as const
-  const [port, controlPort] = await Promise.all([
-    open(servers[0], settings.port),
-    open(servers[1], settings.controlPort),
-  ])
+  const served = new ServicePort(createService(service), settings.port)
+  const control = createControl({ ...service, database, port: served })
+  const controlled = new ServicePort(control, settings.controlPort)
+  const [port, controlPort] = await Promise.all([served.open(), controlled.open()])
   return {
     port,
     controlPort,
     async [Symbol.asyncDispose]() {
-      await Promise.all([...servers.map(close), database?.close()])
+      await Promise.all([served.close(), controlled.close(), database?.close()])
     },
   }
 }
@@ -42,21 +41,4 @@ async function databaseOf({ databaseUrl }: Settings): Promise<Database | undefin
   // The backend's ordinary connection, from the start; the control port tells what came of it.
   void database.use()
   return database
-}
-
-function open(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '0.0.0.0', () => {
-      const address = server.address()
-      resolve(typeof address === 'object' && address ? address.port : port)
-    })
-  })
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise(resolve => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
 }

@@ -8,7 +8,7 @@ claim('scaling/single-backend', {
   source: { spec: 'Scaling Limitation' },
   needs: ({ fanout }) =>
     fanout === 'redis'
-      ? 'the contract says that events pass between instances (fanout: redis)'
+      ? 'the contract says that events pass between instances (sse.fanout: redis)'
       : undefined,
   governedBy: {
     compose: ({ backend }) => ({ service: backend.service, keys: ['deploy.replicas', 'scale'] }),
