@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { certificatesUnmounted } from '../../fixtures/faults/compose.ts'
-import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
+import { anyOf, noCertificates, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 
@@ -10,9 +10,7 @@ claim('certificates/paths-mounted', {
   level: 'must',
   says: "Every certificate path of the configuration exists under the compose file's mounts, behind certbot's symbolic links too.",
   source: { spec: "SSL/TLS (Let's Encrypt certificates managed by certbot)" },
-  needs: anyOf(noCompose, noEdgeService, ({ certificates }) =>
-    certificates.length === 0 ? 'the configuration names no certificate file' : undefined,
-  ),
+  needs: anyOf(noCompose, noEdgeService, noCertificates),
   governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
   brokenBy: certificatesUnmounted,
 

@@ -5,8 +5,7 @@ import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
-import { effective, parseTime } from '../../fixtures/platform/nginx/effective.ts'
-import { locationFor, serverFor } from '../../fixtures/platform/nginx/servers.ts'
+import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
 
 const governedBy = {
   path: streamPath,
@@ -140,15 +139,10 @@ const STEPS = 40
  * long as the read timeout in force allows add up to twice the promised time. (A timeout shorter than the
  * promise is the silent stream's claim; it does not cut a stream whose heartbeats come in time.)
  */
-function heartbeats({ contract, facts }: ClaimContext): number[] {
-  const { streamIdleSeconds, heartbeatSeconds } = contract.limits
+function heartbeats(context: ClaimContext): number[] {
+  const { streamIdleSeconds, heartbeatSeconds } = context.contract.limits
   const first = Array.from({ length: 6 }, (_, n) => (n + 1) * heartbeatSeconds)
-  const host = contract.hosts.primary
-  const server = serverFor(facts.configuration, { port: contract.edge.httpsPort, host })
-  const location = server && locationFor(server, streamPath(contract))
-  const [written] =
-    location === undefined ? [] : effective(location, 'proxy_read_timeout').directives
-  const timeout = parseTime(written?.args[0] ?? '60s')
+  const timeout = silenceAllowed(context)
   const step = Math.max(
     heartbeatSeconds,
     Math.floor(Math.min(streamIdleSeconds / 2, timeout * 0.9)),
