@@ -15,8 +15,6 @@ const KEEP_ALIVE_MS = 600_000
 export interface Controlled extends Service {
   /** The service port. */
   port: ServicePort
-  /** Present in a backend that has a connection string. */
-  database?: Database
 }
 
 interface Asker {
@@ -54,6 +52,11 @@ const handlers: Handlers = {
     await (open ? port.open() : port.close())
     return null
   },
+  async deafen(_takes, { port }) {
+    await port.deafen()
+    return null
+  },
+  knocks: async (_takes, { port }) => ({ knocks: await port.knocks() }),
   whoami: (_takes, _stub, { req }) => peerOf(req.socket),
   database: (_takes, stub) => databaseOf(stub).use(),
   'connect-database': ({ server, certificate }, stub) =>

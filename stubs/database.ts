@@ -13,12 +13,16 @@ const SSL_OF_THIS_CONNECTION =
 /** The backend's way to its database: the platform's own connection string, read as libpq reads it. */
 export class Database {
   readonly #url: string
-  #kept: Client | undefined
+  readonly #keepsDead: boolean
+  /** Connections that are open and lent to nobody, the last used one at the end. */
+  readonly #idle: Client[] = []
   /** One use at a time. */
   #turn: Promise<DatabaseRecord> = Promise.resolve({ connected: false })
 
-  constructor(url: string) {
+  /** @param keepsDead a pool that lends a connection again and again, also one that was lost. */
+  constructor(url: string, { keepsDead = false }: { keepsDead?: boolean } = {}) {
     this.#url = url
+    this.#keepsDead = keepsDead
   }
 
   /**
@@ -30,6 +34,24 @@ export class Database {
     return this.#turn
   }
 
+  /**
+   * Asks the database something that takes so many seconds, on a connection of the pool. Gives what went wrong,
+   * if something did.
+   */
+  async query(seconds: number): Promise<string | undefined> {
+    const asked = {
+      text: 'SELECT pg_sleep($1)',
+      values: [seconds],
+      query_timeout: seconds * 1000 + CONNECT_MS,
+    }
+    try {
+      await this.#lend(client => client.query(asked))
+      return undefined
+    } catch (error) {
+      return this.#failed(error).error
+    }
+  }
+
   /** Opens another connection to the real server or to a stand-in, and closes it. */
   async connect(server: DatabaseServer, certificate?: StandInCertificate): Promise<DatabaseRecord> {
     if (server === 'platform') return this.#connectOnce()
@@ -38,9 +60,9 @@ export class Database {
     return this.#meetStandIn(certificate)
   }
 
-  /** Ends the ordinary connection. */
+  /** Ends the connections that are lent to nobody. */
   async close(): Promise<void> {
-    await this.#kept?.end()
+    await Promise.all(this.#idle.splice(0).map(client => client.end()))
   }
 
   async #connectOnce(): Promise<DatabaseRecord> {
@@ -69,31 +91,38 @@ export class Database {
 
   async #useNow(): Promise<DatabaseRecord> {
     try {
-      // Like a pool that tests a connection before it lends it out.
-      if (this.#kept) return await inspected(this.#kept)
-    } catch {
-      this.#drop()
-    }
-    try {
-      this.#kept = await this.#keep()
-      return await inspected(this.#kept)
+      return await this.#lend(inspected)
     } catch (error) {
-      this.#drop()
       return this.#failed(error)
     }
   }
 
-  async #keep(): Promise<Client> {
-    const client = await connected(this.#url)
-    client.on('end', () => {
-      if (this.#kept === client) this.#kept = undefined
-    })
-    return client
+  /** Lends a connection for some work, as pools do: one that fails is not lent again. */
+  async #lend<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const client = await this.#sound()
+    try {
+      const done = await work(client)
+      this.#idle.push(client)
+      return done
+    } catch (error) {
+      if (this.#keepsDead) this.#idle.push(client)
+      else client.end().catch(() => {})
+      throw error
+    }
   }
 
-  #drop(): void {
-    this.#kept?.end().catch(() => {})
-    this.#kept = undefined
+  /** A connection that was tested just now, or is new. */
+  async #sound(): Promise<Client> {
+    for (let client = this.#idle.pop(); client !== undefined; client = this.#idle.pop()) {
+      if (this.#keepsDead) return client
+      try {
+        await client.query('SELECT')
+        return client
+      } catch {
+        client.end().catch(() => {})
+      }
+    }
+    return connected(this.#url)
   }
 
   #failed(error: unknown): DatabaseRecord {

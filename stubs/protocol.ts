@@ -46,6 +46,11 @@ export interface Steering {
   hold?: boolean
   /** Answer as an event stream that the steerer feeds. */
   stream?: boolean
+  /**
+   * Ask the database before the answer, as a request does that needs it: the query takes so many seconds (0: none
+   * to speak of). Without the database's answer it is 503. Only in a backend.
+   */
+  querySeconds?: number
   /** Close the connection after this many bytes of the body; 0 closes it after the headers. */
   dieAfterBytes?: number
   /** Close the connection once the request has arrived, without a byte of an answer. */
@@ -189,6 +194,10 @@ export interface Orders {
    * opens it again (`true`). The stub's orders are taken all the while.
    */
   serve: { takes: { open: boolean }; gives: null }
+  /** Closes the service port as `serve` does, and leaves whoever dials it without any answer, until it is opened again. */
+  deafen: { takes: Record<string, never>; gives: null }
+  /** How many attempts to connect were left unanswered since, repetitions included. */
+  knocks: { takes: Record<string, never>; gives: { knocks: number } }
   whoami: { takes: Record<string, never>; gives: { address: string; port: number } }
   /** The backend's ordinary connection, opened again if it was lost. */
   database: { takes: Record<string, never>; gives: DatabaseRecord }

@@ -127,3 +127,17 @@ describe('steering', () => {
     expect((await askWhole(backend, '/api/x', { nonce: 'other' })).status).toBe(200)
   })
 })
+
+describe('a request that needs the database', () => {
+  test('is answered with 503 where there is none, and says why', async () => {
+    await using apart = await openOne('backend', {
+      databaseUrl: 'postgres://app:s3cret@127.0.0.1:1/app?sslmode=disable',
+    })
+    await order(apart, 'steer', { nonce: 'asks', steering: { querySeconds: 0 } })
+    const { status, body } = await askWhole(apart, '/api/x', { nonce: 'asks' })
+    expect(status).toBe(503)
+    expect(body).toContain('ECONNREFUSED')
+    expect(body).not.toContain('s3cret')
+    expect(await steered('none', { querySeconds: 0 })).toMatchObject({ status: 503 })
+  })
+})

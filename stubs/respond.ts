@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Answer } from './answers.ts'
+import type { Database } from './database.ts'
 import { answerHead, die, type Exchange, finish } from './exchange.ts'
 import { headerValue, leavingOut } from './headers.ts'
 import type { Header, Steering } from './protocol.ts'
@@ -12,12 +13,14 @@ import type { Streams } from './streams.ts'
  */
 export async function respond(
   exchange: Exchange,
-  own: Answer,
-  { steering = {}, streams }: { steering?: Steering; streams: Streams },
+  usual: Answer,
+  by: { steering?: Steering; streams: Streams; database?: Database | undefined },
 ): Promise<void> {
+  const { steering = {}, streams, database } = by
   if (steering.hold) return
   await exchange.bodyEnd
   if (steering.delayMs) await wait(steering.delayMs, undefined, { signal: exchange.gone })
+  const own = await withDatabase(usual, { steering, database })
   exchange.gone.throwIfAborted()
   if (steering.dieUnanswered) {
     finish(exchange.record, exchange.records)
@@ -33,6 +36,19 @@ export async function respond(
   const headers = laidOver(framed(own.headers, { status, steering, bytes: body.bytes }), steering)
   answerHead(exchange, { status, headers })
   await sendBody(exchange, body, steering)
+}
+
+/** The usual answer, once the database has answered; 503 when it does not. */
+async function withDatabase(
+  usual: Answer,
+  { steering, database }: { steering: Steering; database: Database | undefined },
+): Promise<Answer> {
+  if (steering.querySeconds === undefined) return usual
+  const failure =
+    database === undefined ? 'no connection string' : await database.query(steering.querySeconds)
+  if (failure === undefined) return usual
+  const type: Header = ['Content-Type', 'text/plain; charset=utf-8']
+  return { status: 503, headers: [type], body: `the database does not answer: ${failure}\n` }
 }
 
 /** At a stream's path, another status or a body of its own makes an ordinary answer. */

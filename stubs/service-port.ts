@@ -1,11 +1,16 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { type DeafPort, openDeafPort } from './deaf-port.ts'
 
-/** A port that can be closed with all its connections, as by a process that dies, and opened again. */
+/**
+ * A port that can be closed with all its connections, as by a process that dies, or made deaf, as by a host that
+ * vanishes, and opened again.
+ */
 export class ServicePort {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #port: number
+  #deaf: DeafPort | undefined
 
   /** `port` 0 takes any free one, and keeps it. */
   constructor(server: Server, port: number) {
@@ -20,6 +25,7 @@ export class ServicePort {
   /** Gives the port. @throws Error when it is taken. */
   async open(): Promise<number> {
     if (this.#server.listening) return this.#port
+    await this.#endDeafness()
     const opened = Promise.withResolvers<void>()
     this.#server.once('error', opened.reject)
     this.#server.listen(this.#port, '0.0.0.0', opened.resolve)
@@ -30,12 +36,29 @@ export class ServicePort {
     return this.#port
   }
 
+  /** Closes every connection, and leaves those that are tried from now on without any answer. */
+  async deafen(): Promise<void> {
+    await this.close()
+    this.#deaf = await openDeafPort(this.#port)
+  }
+
+  /** How many attempts to connect were left unanswered since the port is deaf. */
+  async knocks(): Promise<number> {
+    return (await this.#deaf?.knocks()) ?? 0
+  }
+
   /** Upgraded connections are no longer the server's own, and are closed all the same. */
   async close(): Promise<void> {
+    await this.#endDeafness()
     if (!this.#server.listening) return
     const closed = Promise.withResolvers<void>()
     this.#server.close(() => closed.resolve())
     for (const socket of this.#sockets) socket.destroy()
     await closed.promise
+  }
+
+  async #endDeafness(): Promise<void> {
+    await this.#deaf?.close()
+    this.#deaf = undefined
   }
 }

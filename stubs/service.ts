@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { answerOf } from './answers.ts'
+import type { Database } from './database.ts'
 import { answerHead, beginRecord, type Exchange, openExchange, peerOf } from './exchange.ts'
 import { forward } from './forward.ts'
 import { MAX_HEADER_BYTES } from './headers.ts'
@@ -22,6 +23,8 @@ export interface Service {
   settings: Settings
   records: Records
   streams: Streams
+  /** Present in a backend that has a connection string. */
+  database?: Database | undefined
 }
 
 /** The service port: records whatever comes, and answers as told, else as the real service would. */
@@ -55,7 +58,7 @@ export function createService(service: Service): Server {
   return server
 }
 
-function answer({ settings, records, streams }: Service, exchange: Exchange): void {
+function answer({ settings, records, streams, database }: Service, exchange: Exchange): void {
   const { role, paths, backendUrl } = settings
   const { record } = exchange
   const steering = records.steering(record.nonce)
@@ -64,7 +67,7 @@ function answer({ settings, records, streams }: Service, exchange: Exchange): vo
     return
   }
   const own = answerOf(role, record, paths)
-  respond(exchange, own, { steering, streams }).catch(error => {
+  respond(exchange, own, { steering, streams, database }).catch(error => {
     // A peer that left needs no answer; its record says that it did.
     if (!exchange.res.destroyed) confess(exchange, error)
   })

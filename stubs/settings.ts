@@ -12,13 +12,16 @@ export interface Settings {
   backendUrl?: URL
   /** The platform's own connection string. */
   databaseUrl?: string
+  /** The backend's pool lends connections that were lost, like one that never looks. */
+  keepsDeadConnections?: boolean
 }
 
 type Environment = Record<string, string | undefined>
 
 /**
  * The settings in the environment: `STUB_ROLE`, `STUB_INSTANCE`, `STUB_PORT`, `STUB_CONTROL_PORT`,
- * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`. Port 0 takes any free one.
+ * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`,
+ * `STUB_POOL` (`keeps-dead`). Port 0 takes any free one.
  *
  * @throws Error naming the variable that is missing or wrong.
  */
@@ -40,6 +43,7 @@ export function readSettings(environment: Environment): Settings {
   }
   if (role === 'backend' && environment.STUB_DATABASE_URL) {
     settings.databaseUrl = environment.STUB_DATABASE_URL
+    settings.keepsDeadConnections = environment.STUB_POOL === 'keeps-dead'
   }
   return settings
 }

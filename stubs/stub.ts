@@ -18,10 +18,10 @@ export interface Stub extends AsyncDisposable {
  * @throws Error when a port is taken.
  */
 export async function openStub(settings: Settings): Promise<Stub> {
-  const service = { settings, records: new Records(), streams: new Streams() }
   const database = await databaseOf(settings)
+  const service = { settings, records: new Records(), streams: new Streams(), database }
   const served = new ServicePort(createService(service), settings.port)
-  const control = createControl({ ...service, database, port: served })
+  const control = createControl({ ...service, port: served })
   const controlled = new ServicePort(control, settings.controlPort)
   const [port, controlPort] = await Promise.all([served.open(), controlled.open()])
   return {
@@ -34,10 +34,13 @@ export async function openStub(settings: Settings): Promise<Stub> {
 }
 
 /** `pg` is read only where there is a database, so that a frontend starts without it. */
-async function databaseOf({ databaseUrl }: Settings): Promise<Database | undefined> {
+async function databaseOf({
+  databaseUrl,
+  keepsDeadConnections: keepsDead,
+}: Settings): Promise<Database | undefined> {
   if (databaseUrl === undefined) return undefined
   const { Database } = await import('./database.ts')
-  const database = new Database(databaseUrl)
+  const database = new Database(databaseUrl, { keepsDead })
   // The backend's ordinary connection, from the start; the control port tells what came of it.
   void database.use()
   return database
