@@ -53,14 +53,17 @@ claim('sse/resumes', {
     try {
       await each(readers, async reader => seesFirst(reader, await streamOf(own, reader, 0)))
       await restart(own, context)
-      await each(readers, reader => resumes(own, reader))
-      // No verdict on this: whoever is answered while the backend is down is told 502, and the standard has it
-      // give up. How long a deploy may take is for others to promise; that pages then go silent is good to know.
+      await each(readers, reader => resumes(own, reader, context.evidence))
+      // No verdict on this: a client that is answered while the backend is down gives up, as the standard has it.
       await own.backend.die()
-      await each(readers, async ({ source }) => source.closed({ withinMs: patience.arrivesMs }))
+      await each(readers, async ({ name, source }) => {
+        const { timedOut, status } = await source.closed({ withinMs: patience.arrivesMs })
+        const answer = status ?? source.attempts.at(-1)?.status ?? 'no answer'
+        const after = timedOut ? 'still trying' : 'closed for good: only a reload of the page helps'
+        context.evidence(`${name} while the backend is down`, `${answer}, ${after}`)
+      })
     } finally {
-      for (const { name, source } of readers)
-        context.evidence(name, [...story(source, began), source.lastSeen])
+      for (const { name, source } of readers) context.evidence(name, story(source, began))
     }
   },
 })
@@ -72,7 +75,7 @@ async function open(
 ): Promise<Reader[]> {
   const path = streamPath(contract)
   const { hosts, edge } = contract
-  const port = edge.httpsPort === 443 ? '' : `:${edge.httpsPort}`
+  const { origin } = new URL(`https://${hosts.primary}:${edge.httpsPort}`)
   const ids = { npm: nonce(), browser: nonce() }
   const offered = await own.openBrowser()
   const readers: Reader[] = []
@@ -80,7 +83,7 @@ async function open(
     evidence('a browser', `could not be had, so the npm client decides alone: ${offered.missing}`)
   else {
     const source = await offered.browser.openEventSource({
-      ...{ origin: `https://${hosts.primary}${port}`, path, nonce: ids.browser },
+      ...{ origin, path, nonce: ids.browser },
       cookies: { session: SESSION },
     })
     evidence('the page in the browser', source.page)
@@ -114,15 +117,19 @@ async function restart({ backend }: OwnTopology, { evidence }: ClaimContext): Pr
     throw new Error(`the backend was down for ${tookMs} ms: this machine is too busy to tell`)
 }
 
-async function resumes(own: OwnTopology, reader: Reader): Promise<void> {
+async function resumes(
+  own: OwnTopology,
+  reader: Reader,
+  evidence: ClaimContext['evidence'],
+): Promise<void> {
   const { name, source } = reader
   const cut = await source.next('error')
   expect(cut.state, `${name} after its stream was cut`).toBe('connecting')
   const held = await streamOf(own, reader, RETRY_MS)
   const { headers } = held.request
-  expect(valuesOf(headers, 'last-event-id'), `Last-Event-ID of ${name} at the backend`).toEqual([
-    LAST_ID,
-  ])
+  const last = valuesOf(headers, 'last-event-id').join(', ') || 'none'
+  evidence(`Last-Event-ID of ${name} at the backend`, last)
+  expect(last, `Last-Event-ID of ${name} at the backend`).toBe(LAST_ID)
   const cookies = valuesOf(headers, 'cookie').join('; ')
   expect(cookies.includes(`session=${SESSION}`), `the cookie of ${name} comes again`).toBe(true)
   await held.send(`retry: ${SOON_MS}\nid: 42\ndata: after the restart\n\n`)
@@ -135,17 +142,16 @@ async function each(readers: Reader[], work: (reader: Reader) => Promise<unknown
 }
 
 /** What a client told, second by second. */
-function story({ events, attempts }: SourceRecord, began: number): string[] {
-  const asked = attempts.map(({ at, lastEventId, status, failure }) => ({
+function story({ events, attempts, lastSeen }: SourceRecord, began: number): string {
+  const asked = attempts.map(({ at, status, failure }) => ({
     ms: at.ms,
-    text: ['asks', lastEventId && `with Last-Event-ID ${lastEventId}`, status, failure]
-      .filter(Boolean)
-      .join(' '),
+    text: ['asks:', status ?? '', failure ?? ''].join(' ').trim(),
   }))
   const told = events.map(event => ({ ms: event.at.ms, text: tellingOf(event) }))
-  return [...asked, ...told]
+  const lines = [...asked, ...told]
     .toSorted((a, b) => a.ms - b.ms)
-    .map(({ ms, text }) => `${((ms - began) / 1000).toFixed(2)} s: ${text}`)
+    .map(({ ms, text }) => `${((ms - began) / 1000).toFixed(1)} s ${text}`)
+  return [...lines, lastSeen].join('; ')
 }
 
 function tellingOf({ type, state, data, status, message }: SourceEvent): string {
