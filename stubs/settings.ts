@@ -14,13 +14,15 @@ export interface Settings {
   databaseUrl?: string
   /** The backend's pool lends connections that were lost, like one that never looks. */
   keepsDeadConnections?: boolean
+  /** The platform's own address of the Redis that joins the backend's instances. */
+  redisUrl?: string
 }
 
 type Environment = Record<string, string | undefined>
 
 /**
  * The settings in the environment: `STUB_ROLE`, `STUB_INSTANCE`, `STUB_PORT`, `STUB_CONTROL_PORT`,
- * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`,
+ * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`, `STUB_REDIS_URL`,
  * `STUB_POOL` (`keeps-dead`). Port 0 takes any free one.
  *
  * @throws Error naming the variable that is missing or wrong.
@@ -44,6 +46,9 @@ export function readSettings(environment: Environment): Settings {
   if (role === 'backend' && environment.STUB_DATABASE_URL) {
     settings.databaseUrl = environment.STUB_DATABASE_URL
     settings.keepsDeadConnections = environment.STUB_POOL === 'keeps-dead'
+  }
+  if (role === 'backend' && environment.STUB_REDIS_URL) {
+    settings.redisUrl = environment.STUB_REDIS_URL
   }
   return settings
 }
