@@ -5,8 +5,14 @@ import type { Run } from '../fixtures/run.ts'
 import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { Collector } from '../fixtures/verdict/collector.ts'
 import { githubAnnotations } from '../fixtures/verdict/github.ts'
-import { summarize, type Verdict, verdictSchema } from '../fixtures/verdict/schema.ts'
+import {
+  type ClaimRecord,
+  summarize,
+  type Verdict,
+  verdictSchema,
+} from '../fixtures/verdict/schema.ts'
 import { formatVerdict } from '../fixtures/verdict/text.ts'
+import { acceptReds } from './accept.ts'
 import { claimPattern } from './claim-pattern.ts'
 import { reportFailure } from './failure.ts'
 import { listClaims, listCoverage } from './list-claims.ts'
@@ -33,12 +39,15 @@ async function main(): Promise<number> {
     process.stdout.write(await listCoverage(options.only))
     return 0
   }
-  const verdict = await judge(options)
+  const { verdict, accepted } = await judge(options)
   await report(verdict, options)
+  if (accepted !== undefined)
+    await print(options.json ? process.stderr : process.stdout, `\n${accepted}`)
   return verdict.summary.ok ? 0 : 1
 }
 
-async function judge(options: GateOptions): Promise<Verdict> {
+/** The verdict; with `--accept`, in the light of what was accepted, and what that was. */
+async function judge(options: GateOptions): Promise<{ verdict: Verdict; accepted?: string }> {
   const began = performance.now()
   const progress = new ProgressLine()
   const collector = new Collector(({ id }) => progress.say(`judged ${id}`))
@@ -69,12 +78,18 @@ async function judge(options: GateOptions): Promise<Verdict> {
       remedy: '`npm run gate -- --list` shows every id.',
     })
   }
-  return assemble(run, collector, options, performance.now() - began)
+  const { platform } = await run.ready
+  const acceptance = options.accept ? await acceptReds(platform, collector.claims) : undefined
+  const claims = acceptance?.claims ?? collector.claims
+  const verdict = await assemble(run, claims, options, performance.now() - began)
+  if (acceptance === undefined) return { verdict }
+  verdict.platform.contract ??= acceptance.file
+  return { verdict, accepted: acceptance.text }
 }
 
 async function assemble(
   run: Run,
-  { claims }: Collector,
+  claims: ClaimRecord[],
   options: GateOptions,
   durationMs: number,
 ): Promise<Verdict> {

@@ -19,6 +19,8 @@ test('nothing said: the reference platform, and reports here', () => {
     coverage: false,
     json: false,
     strict: false,
+    quick: false,
+    accept: false,
     help: false,
   })
 })
@@ -36,6 +38,7 @@ test.each([
   [['--report', 'r'], { report: join(here, 'r') }],
   [['--list'], { list: true }],
   [['--json', '--strict'], { json: true, strict: true }],
+  [['--quick', '--accept'], { quick: true, accept: true }],
   [['-h'], { help: true }],
   [['--platform', 'a', '--platform', 'b'], { platform: { root: join(here, 'b') } }],
 ])('%j', (args, expected) => {
@@ -72,5 +75,5 @@ test('the help tells every option', () => {
     const args = value === undefined ? [name] : [name, 'x']
     expect(() => readOptions(args), name).not.toThrow()
   }
-  expect(options).toHaveLength(14)
+  expect(options).toHaveLength(16)
 })

@@ -15,6 +15,8 @@ export interface GateOptions {
   json: boolean
   strict: boolean
   quick: boolean
+  /** Write the present reds into the contract file, as known gaps. */
+  accept: boolean
   help: boolean
 }
 
@@ -38,6 +40,7 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
                      (npm prints a line of its own; \`npm run --silent gate -- --json\` does not)
   --quick            leave out the drills (renewal, reload, redeploy, restart, capacity)
   --strict           a red 'should' breaks the gate, too
+  --accept           write the present reds into the contract file as known gaps, with a reason to fill in
   --help             this
 
 Exit status: 0 the platform conforms; 1 a claim that must hold does not, or could not be proved;
@@ -71,6 +74,7 @@ export function readOptions(args: string[]): GateOptions {
     json: values.json ?? false,
     strict: values.strict ?? false,
     quick: values.quick ?? false,
+    accept: values.accept ?? false,
     help: values.help ?? false,
   }
 }
@@ -94,6 +98,7 @@ function parse(args: string[]) {
         json: { type: 'boolean' },
         strict: { type: 'boolean' },
         quick: { type: 'boolean' },
+        accept: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import { type CliOptions, startVitest } from 'vitest/node'
 import { leaveRun } from '../fixtures/global-setup.ts'
 import { Run, type RunOptions } from '../fixtures/run.ts'
+import { claimIds } from '../suites/claim-ids.ts'
 import { reportFailure } from './failure.ts'
 
 /** How many suites run side by side: claims wait more than they work, and two cores are enough for this many. */
@@ -14,7 +15,8 @@ const WORKERS = 2
  * @throws InputError, EnvironmentError
  */
 export async function withRun<T>(options: RunOptions, use: (run: Run) => Promise<T>): Promise<T> {
-  const run = new Run(options)
+  const platform = { ...options.platform, claims: await claimIds() }
+  const run = new Run({ ...options, platform })
   leaveRun(run)
   const leave = (status: number) => {
     // The test runner would end the process at once. Nobody leaves before the clean-up is done.

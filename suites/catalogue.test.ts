@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { stated } from '../fixtures/claim.ts'
+import { CATALOGUE, claimIds } from './claim-ids.ts'
 import { everyClaim } from './every-claim.ts'
 import { coverage, misquoted } from './specification.ts'
 
@@ -26,7 +27,11 @@ describe('the catalogue', () => {
       const shown = typeof level === 'string' ? level : 'as promised'
       return `${id} (${shown})\n    ${says}\n`
     })
-    await expect(promises.join('')).toMatchFileSnapshot('catalogue.snapshot.txt')
+    await expect(promises.join('')).toMatchFileSnapshot(CATALOGUE)
+  })
+
+  it('is known without loading it', async () => {
+    expect(await claimIds()).toEqual(claims.map(({ id }) => id))
   })
 
   it('says where each sentence comes from', () => {
