@@ -2,7 +2,8 @@ import { expect } from 'vitest'
 import { everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { hstsLost, hstsOverHttp } from '../../fixtures/faults/headers.ts'
-import { noHttps, secureServer, servedHosts } from '../../fixtures/hosts.ts'
+import { noHttps, noPlainHttp, secureServer, servedHosts } from '../../fixtures/hosts.ts'
+import { anyOf } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -42,6 +43,7 @@ claim('headers/no-hsts-over-http', {
   level: 'must',
   says: 'No answer over plain HTTP carries Strict-Transport-Security.',
   source: { standard: 'RFC 6797 §7.2' },
+  needs: anyOf(noHttps, noPlainHttp),
   governedBy: { path: () => '/', scheme: 'http', directives: ['add_header'], about: NAME },
   brokenBy: hstsOverHttp,
 

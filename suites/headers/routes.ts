@@ -3,7 +3,7 @@ import { type Arrival, apiRoutes, arrivals, arrived } from '../../fixtures/arriv
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { unevenRoutes } from '../../fixtures/faults/headers.ts'
-import { noBackend, noHttps, secureServer } from '../../fixtures/hosts.ts'
+import { noBackend, secureServer } from '../../fixtures/hosts.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
@@ -18,7 +18,7 @@ claim('headers/same-on-every-route', {
   level: 'must',
   says: 'A forwarding header that is set for one API route is set for every API route, the stream included.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
-  needs: (contract, facts) => noHttps(contract, facts) ?? noBackend(contract),
+  needs: noBackend,
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
   brokenBy: unevenRoutes,
 
