@@ -91,9 +91,10 @@ claim('headers/no-address-spoofing', {
       const usual = addressesIn(headersAtBackend(honest.find(each => each.path === path)?.passed))
       const told = addressesIn(headersAtBackend(passed))
       evidence(path, described(told))
-      // An application reads what the edge sets; where it sets none at all, whatever the client says is read.
-      const set = Object.keys(told).filter(name => usual[name]?.length)
-      const read = set.length > 0 ? set : Object.keys(told)
+      // An application reads what the edge sets, and the two that are widely known whoever set them.
+      const read = Object.keys(told).filter(
+        name => name !== 'Forwarded' || usual[name]?.length || !isAnySet(usual),
+      )
       // Proxies append on the right, so the first is taken for the client.
       const first = read.map(name => `${name}: ${told[name]?.[0] ?? 'none'}`)
       judging({ path })
@@ -103,6 +104,10 @@ claim('headers/no-address-spoofing', {
     }
   },
 })
+
+function isAnySet(told: Record<string, string[]>): boolean {
+  return Object.values(told).some(addresses => addresses.length > 0)
+}
 
 function headersAtBackend(passed: { role: string; headers: Header[] }[] = []): Header[] {
   return passed.find(({ role }) => role === 'backend')?.headers ?? []

@@ -1,8 +1,15 @@
 import { expect } from 'vitest'
-import { everyKindOfAnswer } from '../../fixtures/answers.ts'
+import { answersOfHost, everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { hstsLost, hstsOverHttp } from '../../fixtures/faults/headers.ts'
-import { noHttps, noPlainHttp, secureServer, servedHosts } from '../../fixtures/hosts.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { hstsLost, hstsOnPrimaryAlone, hstsOverHttp } from '../../fixtures/faults/headers.ts'
+import {
+  noHttps,
+  noPlainHttp,
+  secureHosts,
+  secureServer,
+  servedHosts,
+} from '../../fixtures/hosts.ts'
 import { anyOf } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
@@ -15,7 +22,7 @@ claim('headers/hsts', {
   // What the edge never says may be left to the application, which is not under test.
   level: (contract, facts) =>
     setsHsts(contract, facts, contract.hosts.primary) ? 'must' : 'should',
-  says: 'Every https answer of the primary host, errors included, has one valid Strict-Transport-Security of at least the promised age.',
+  says: 'Every https answer of the primary host, errors included, and of every other host that sets it, has one valid Strict-Transport-Security of at least the promised age.',
   source: { spec: 'SSL/TLS; RFC 6797 §6.1' },
   needs: noHttps,
   governedBy: { path: ({ paths }) => paths.api, directives: ['add_header'], about: NAME },
@@ -23,7 +30,14 @@ claim('headers/hsts', {
 
   async check(context) {
     const { contract, facts, evidence, judging } = context
-    for (const { title, host, path, answer } of await everyKindOfAnswer(context)) {
+    const others = secureHosts(contract, facts).filter(
+      host => contract.hosts.others.includes(host) && setsHsts(contract, facts, host),
+    )
+    const answers = await Promise.all([
+      everyKindOfAnswer(context),
+      ...others.map(host => answersOfHost(context, host)),
+    ])
+    for (const { title, host, path, answer } of answers.flat()) {
       const values = header(answer, 'strict-transport-security')
       const seen = `${answer.status}; ${values.join(' | ') || 'no Strict-Transport-Security'}`
       const isAdvice = host !== contract.hosts.primary && !setsHsts(contract, facts, host)
@@ -35,6 +49,38 @@ claim('headers/hsts', {
       expect(maxAge(values[0]), `max-age of ${title} (${answer.status})`).toBeGreaterThanOrEqual(
         contract.limits.hstsMaxAgeSeconds,
       )
+    }
+  },
+})
+
+claim('headers/hsts-on-every-host', {
+  level: 'should',
+  says: 'Hosts beside the primary one, redirects included, send Strict-Transport-Security too.',
+  source: { standard: 'RFC 6797 §7.1, §11.4.2 (each host tells it for itself)' },
+  needs: (contract, facts) =>
+    noHttps(contract) ??
+    (!setsHsts(contract, facts, contract.hosts.primary)
+      ? 'the primary host sets none either'
+      : secureHosts(contract, facts).length === 1
+        ? 'the platform serves no other host over https'
+        : undefined),
+  governedBy: {
+    host: ({ hosts }) => hosts.aliases[0] ?? '',
+    directives: ['add_header'],
+    about: NAME,
+  },
+  brokenBy: hstsOnPrimaryAlone,
+
+  async check({ client, contract, facts, evidence, judging }) {
+    const [, ...hosts] = secureHosts(contract, facts)
+    for (const host of hosts) {
+      const answer = await client.http1.request({ host, path: '/' })
+      const values = header(answer, 'strict-transport-security')
+      evidence(host, `${outcomeOf(answer)}; ${values.join(' | ') || 'none'}`)
+      // A connection that is closed unanswered tells nothing.
+      if (answer.status === undefined) continue
+      judging({ host, path: '/' })
+      expect(values, `Strict-Transport-Security of https://${host}/`).not.toEqual([])
     }
   },
 })

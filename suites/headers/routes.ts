@@ -2,17 +2,28 @@ import { expect } from 'vitest'
 import { type Arrival, apiRoutes, arrivals, arrived } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
-import { unevenRoutes } from '../../fixtures/faults/headers.ts'
-import { noBackend, secureServer } from '../../fixtures/hosts.ts'
+import { unevenOthers, unevenRoutes } from '../../fixtures/faults/headers.ts'
+import { noBackend, noHttps, secureServer } from '../../fixtures/hosts.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
+import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
+import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
+import { pathInto } from '../../fixtures/platform/path-into.ts'
+import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 
-/** What an edge tells of the client, and applications rely on. */
-const FORWARDING = ['host', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip', 'x-request-id']
+/** What an edge tells of the client, and applications rely on. (The id of a request is headers/one-request-id.) */
+const FORWARDING = ['host', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip']
 
 /** What they can do without, since it only repeats the others: a route that lacks it is worth a word. */
-const REPEATING = ['x-forwarded-host', 'x-forwarded-port', 'forwarded']
+const REPEATING = ['x-forwarded-host', 'x-forwarded-port', 'forwarded', 'x-request-id']
+
+/** Without these a service takes the edge for the client, and its own name for the site's. */
+const NEEDED = ['host', 'x-forwarded-for', 'x-forwarded-proto']
+
+/** Routes of an API that are asked by machines and read by developers: no identity depends on them. */
+const BYSTANDER =
+  /\/(health\w*|ready\w*|live(ness|z)|ping|status|metrics|docs|redoc|swagger[\w-]*|openapi[\w.-]*)(\/|$)/i
 
 claim('headers/same-on-every-route', {
   level: 'must',
@@ -24,7 +35,8 @@ claim('headers/same-on-every-route', {
 
   async check(context) {
     const { contract, evidence, judging } = context
-    const routes = [...new Set([...apiRoutes(contract), ...furtherRoutes(context)])]
+    const further = paths(context).filter(path => isOfApi(context, path))
+    const routes = [...new Set([...apiRoutes(contract), ...further])]
     const api = arrived(await arrivals(context, routes))
     const lacking = (names: string[], route: Arrival) =>
       names.filter(
@@ -38,10 +50,39 @@ claim('headers/same-on-every-route', {
       judging({ path: route.path })
       expect(missing, `forwarding headers that ${route.path} lacks`).toEqual([])
     }
-    for (const other of await arrivals(context, ['/', `${contract.paths.static}chunks/app.js`])) {
-      const missing = lacking([...FORWARDING, ...REPEATING], other)
-      if (other.passed.length > 0 && missing.length > 0)
-        evidence(`advice: ${other.path}`, `lacks ${missing.join(', ')}`)
+  },
+})
+
+claim('headers/same-on-other-routes', {
+  level: 'should',
+  says: 'A forwarding header that is set for one route is set for pages, files and every other route that is handed on.',
+  source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
+  needs: noHttps,
+  governedBy: { path: ({ paths }) => paths.static, directives: ['proxy_set_header'] },
+  brokenBy: unevenOthers,
+
+  async check(context) {
+    const { contract, evidence, judging } = context
+    const others = ['/', `${contract.paths.static}chunks/app.js`, ...paths(context)].filter(
+      path => !isOfApi(context, path),
+    )
+    const all = await arrivals(context, [...new Set([...apiRoutes(contract), ...others])])
+    const seen = all.filter(({ passed }) => passed.length > 0)
+    const told = (route: Arrival, name: string) =>
+      route.passed.length > 0 ? isSet(context, route, name) : isWritten(context, route, name)
+    for (const route of all.filter(({ path }) => others.includes(path))) {
+      // Another service than frontend and backend has no stand-in that could say what it was told.
+      if (route.passed.length === 0 && !isElsewhere(context, route.path)) continue
+      const missing = NEEDED.filter(
+        name => seen.some(other => isSet(context, other, name)) && !told(route, name),
+      )
+      const source = route.passed.length === 0 ? ', read from the configuration' : ''
+      evidence(
+        route.path,
+        `${missing.length === 0 ? 'all' : `lacks ${missing.join(', ')}`}${source}`,
+      )
+      judging({ path: route.path })
+      expect(missing, `forwarding headers that ${route.path} lacks`).toEqual([])
     }
   },
 })
@@ -49,20 +90,30 @@ claim('headers/same-on-every-route', {
 /** Most further routes that are asked for. */
 const MOST = 12
 
-/** Other locations of the API that the configuration has: each may have lost what the API's own has. */
-function furtherRoutes({ contract, facts }: ClaimContext): string[] {
+/** A path into each location of the primary host that may have lost what others have. */
+function paths({ contract, facts }: ClaimContext): string[] {
   const server = secureServer(contract, facts, contract.hosts.primary)
-  if (server === undefined) return []
-  const { api } = contract.paths
   return everyLocation(server)
-    .filter(({ modifier, path }) => !/[~@]$|^~/.test(modifier) && path.startsWith(api))
-    .map(location => ({
-      location,
-      path: location.path.endsWith('/') ? `${location.path}topology` : location.path,
-    }))
-    .filter(({ location, path }) => locationFor(server, path) === location)
-    .map(({ path }) => path)
+    .map(pathInto)
+    .filter(path => path !== undefined)
     .slice(0, MOST)
+}
+
+/** Whether a path is one of the API's own, and handed to where the API is. */
+function isOfApi(context: ClaimContext, path: string): boolean {
+  const { paths } = context.contract
+  return path.startsWith(paths.api) && !BYSTANDER.test(path) && !isElsewhere(context, path)
+}
+
+/** Whether a path is handed to a service that is neither frontend nor backend. */
+function isElsewhere({ contract, facts }: ClaimContext, target: string): boolean {
+  const { hosts, frontend, backend } = contract
+  const server = secureServer(contract, facts, hosts.primary)
+  const outcome = server && outcomeOf(server, { target, host: hosts.primary })
+  if (outcome?.kind !== 'proxy' || outcome.to.length === 0) return false
+  return !outcome.to.some(({ host, port }) =>
+    [frontend, backend].some(role => role.names.includes(host) && role.port === port),
+  )
 }
 
 /** Whether what is directly behind the edge was told; the client says none of these but its Host. */
@@ -72,4 +123,17 @@ function isSet({ contract }: ClaimContext, { passed: [first] }: Arrival, name: s
   // Host itself is always there; what counts is whose.
   const names = ['host', 'x-forwarded-host'].flatMap(each => valuesOf(first?.headers ?? [], each))
   return names.some(each => each.toLowerCase().replace(/:\d+$/, '') === contract.hosts.primary)
+}
+
+/** Whether the configuration sets it for a route. */
+function isWritten({ contract, facts }: ClaimContext, { path }: Arrival, name: string): boolean {
+  const server = secureServer(contract, facts, contract.hosts.primary)
+  const scope: Server | Location | undefined = server && (locationFor(server, path) ?? server)
+  const set = scope === undefined ? [] : effective(scope, 'proxy_set_header').directives
+  return set.some(
+    ({ args: [header = '', value = ''] }) =>
+      (header.toLowerCase() === name ||
+        (name === 'host' && header.toLowerCase() === 'x-forwarded-host')) &&
+      !['', '$proxy_host'].includes(value),
+  )
 }

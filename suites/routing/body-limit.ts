@@ -25,6 +25,9 @@ claim('routing/body-limit', {
     const limit = bodyLimit(context) ?? 0
     const { contract, backend, client, nonce, evidence } = context
     const path = `${contract.paths.api}items`
+    // The error page may be the application's own: it is asked for without the body.
+    const bodiesAt = async (id: string) =>
+      (await backend.requests(id)).filter(({ body }) => body.bytes > 0).length
     evidence('limit on the API, bytes', limit)
     // Nobody needs to send a gigabyte to learn that it is too much: the announcement decides.
     const announced = nonce()
@@ -36,7 +39,7 @@ claim('routing/body-limit', {
     })
     evidence(`a body announced with ${limit + 1} bytes`, refusal.head?.statusLine ?? refusal.ended)
     expect(refusal.head?.status, `status for ${limit + 1} announced bytes`).toBe(413)
-    expect((await backend.requests(announced)).length, 'requests that reached the backend').toBe(0)
+    expect(await bodiesAt(announced), 'bodies that reached the backend').toBe(0)
     if (limit >= LARGEST) return
     const body = Buffer.alloc(limit + 1, 'b')
     for (const [title, headers] of [
@@ -54,10 +57,7 @@ claim('routing/body-limit', {
       })
       evidence(`${limit + 1} bytes ${title}`, outcomeOf(answer))
       expect(answer.status, `status for ${limit + 1} bytes ${title}`).toBe(413)
-      expect(
-        (await backend.requests(id)).length,
-        `requests that reached the backend, ${title}`,
-      ).toBe(0)
+      expect(await bodiesAt(id), `bodies that reached the backend, ${title}`).toBe(0)
     }
   },
 })

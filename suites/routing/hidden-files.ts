@@ -2,12 +2,12 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
-import { hiddenShown } from '../../fixtures/faults/files.ts'
+import { hiddenOnDisk, hiddenShown } from '../../fixtures/faults/files.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
-import { fileBehind } from '../../fixtures/served-files.ts'
+import { fallbackBehind, fileBehind } from '../../fixtures/served-files.ts'
 
 /** What is left lying about in a project's directory, in the spellings that mean the same to nginx. */
 const HIDDEN = [
@@ -21,6 +21,8 @@ const HIDDEN = [
   '//.env',
   '/pages/../.env',
 ]
+
+const ON_DISK = ['/.env', '/.git/config']
 
 const CONTENT = 'a file that nobody should see'
 
@@ -36,20 +38,46 @@ claim('routing/hidden-files', {
 
   async check(context) {
     const { engine, topology, evidence } = context
-    // Where the edge serves files, the hidden ones are really there: a 404 by chance is no refusal.
-    for (const path of ['/.env', '/.git/config']) {
-      const file = fileBehind(context, path)
-      if (file !== undefined) await engine.putFile(topology.edge.id, file, CONTENT)
-    }
+    // An application of one page answers with it whatever it does not find, once the page is there.
+    const page = fallbackBehind(context, '/.env')
+    if (page !== undefined) await engine.putFile(topology.edge.id, page, '<!doctype html>')
     const answers = await ask(context, HIDDEN)
     for (const { path, answer, reached } of answers) {
       const title = `${path} over ${answer.protocol}`
       evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
       expect(reached, `services that ${title} reached`).toEqual([])
-      expect(answer.body.includes(CONTENT), `${title} shows the file`).toBe(false)
       expect(isRefused(answer), `${title} is refused (${outcomeOf(answer)})`).toBe(true)
     }
     await wellKnownStays(context)
+  },
+})
+
+claim('routing/hidden-files-on-disk', {
+  // Whether a directory has hidden files is for those to say who fill it: without a rule it only may not.
+  level: 'should',
+  says: 'A hidden file that lies in a directory which the edge serves is not shown in any spelling.',
+  source: { standard: 'OWASP WSTG-CONF-04' },
+  needs: (contract, facts) =>
+    ON_DISK.every(path => fileBehind({ contract, facts }, path) === undefined)
+      ? 'the edge serves no files at /.env and /.git/config'
+      : undefined,
+  governedBy: { path: () => '/.env', directives: ['deny', 'return', 'root', 'alias'] },
+  brokenBy: hiddenOnDisk,
+
+  async check(context) {
+    const { engine, ownEdge, evidence } = context
+    const { edge, client } = await ownEdge()
+    for (const path of ON_DISK) {
+      const file = fileBehind(context, path)
+      if (file === undefined) continue
+      evidence('put there', file)
+      await engine.putFile(edge.id, file, CONTENT)
+    }
+    for (const path of HIDDEN) {
+      const answer = await client.http1.request({ path })
+      evidence(path, outcomeOf(answer))
+      expect(answer.body.includes(CONTENT), `${path} shows the file`).toBe(false)
+    }
   },
 })
 

@@ -3,9 +3,10 @@ import { broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
-import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { noStream, noStreamToCome, streamLevel, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
+import { tellUnseen } from '../../fixtures/unseen-stream.ts'
 
 const governedBy = {
   path: streamPath,
@@ -20,10 +21,10 @@ const BEFORE = 60
 const AFTER = 5 * 60
 
 claim('sse/idle-24h', {
-  level: 'must',
+  level: streamLevel,
   says: 'A silent stream is still open a minute before its promised time is over (24 h unless the contract says otherwise).',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
-  needs: noStream,
+  needs: noStreamToCome,
   governedBy,
   brokenBy: [
     broken('60 seconds', readTimeout.set('60s')),
@@ -35,6 +36,7 @@ claim('sse/idle-24h', {
 
   async check(context) {
     const { contract, evidence } = context
+    tellUnseen(contract, evidence)
     const { stream, held, edge } = await silentStream(context)
     await edge.moveClock(contract.limits.streamIdleSeconds - BEFORE)
     await expectClockMoved(edge, contract.limits.streamIdleSeconds - BEFORE)

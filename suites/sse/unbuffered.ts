@@ -3,7 +3,15 @@ import { addLocation, all, bodyOf, broken, inForce, inLocation } from '../../fix
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { apiPath } from '../../fixtures/faults/ways.ts'
-import { anyOf, noHttp2, noStream, streamPath } from '../../fixtures/needs.ts'
+import {
+  anyOf,
+  noHttp2,
+  noStream,
+  noStreamToCome,
+  streamLevel,
+  streamPath,
+} from '../../fixtures/needs.ts'
+import { tellUnseen } from '../../fixtures/unseen-stream.ts'
 
 const stream = inLocation(streamPath)
 
@@ -40,10 +48,10 @@ for (const [id, name, protocol] of [
   ['sse/unbuffered-h2', 'an HTTP/2', 'http2'],
 ] as const) {
   claim(id, {
-    level: 'must',
+    level: streamLevel,
     says: `An event reaches ${name} client while the backend still holds the stream open.`,
     source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
-    needs: protocol === 'http2' ? anyOf(noStream, noHttp2) : noStream,
+    needs: protocol === 'http2' ? anyOf(noStream, noHttp2) : noStreamToCome,
     governedBy: {
       path: streamPath,
       directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],
@@ -82,6 +90,7 @@ async function seesEachEventAtOnce(
   protocol: 'http1' | 'http2',
 ): Promise<void> {
   const { promptMs } = contract.limits
+  tellUnseen(contract, evidence)
   await using stream = client[protocol].openEventStream(streamPath(contract))
   const held = await backend.nextStream(stream.nonce)
   const delays: number[] = []

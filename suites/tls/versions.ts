@@ -5,6 +5,7 @@ import { legacyOffered, older, versionMissing } from '../../fixtures/faults/tls.
 import { noHttps, secureHosts, secureServer } from '../../fixtures/hosts.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
+import { promisedVersions } from '../../fixtures/tls-versions.ts'
 
 claim('tls/speaks-1.2-and-1.3', {
   level: 'must',
@@ -15,12 +16,8 @@ claim('tls/speaks-1.2-and-1.3', {
   brokenBy: versionMissing,
 
   async check({ client, contract, facts, evidence, judging }) {
-    const versions =
-      contract.limits.tlsFloor === 'TLSv1.3'
-        ? (['TLSv1.3'] as const)
-        : (['TLSv1.2', 'TLSv1.3'] as const)
     for (const host of secureHosts(contract, facts)) {
-      for (const version of versions) {
+      for (const version of promisedVersions(contract, facts, host)) {
         const shake = await client.handshake({ host, minVersion: version, maxVersion: version })
         evidence(`${host} ${version}`, shake.error ?? `${shake.version} ${shake.cipher}`)
         judging({ host })
