@@ -5,6 +5,7 @@ import { certificatesUnmounted } from '../../fixtures/faults/compose.ts'
 import { anyOf, noCertificates, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
 
 claim('certificates/paths-mounted', {
   level: 'must',
@@ -67,19 +68,3 @@ function follow(path: string, mounts: readonly Mount[]): Followed {
 /** What certbot keeps below `live/` are links into `archive/`, two directories up. */
 const CERTBOT_LINK =
   /^(?<home>.*)\/live\/(?<name>[^/]+)\/(?<file>privkey|cert|chain|fullchain)\.pem$/
-
-/** The innermost mount that a path lies in. */
-function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
-  return mounts
-    .filter(({ target }) => path === trimmed(target) || path.startsWith(`${trimmed(target)}/`))
-    .sort((a, b) => b.target.length - a.target.length)[0]
-}
-
-/** Where a path of the edge lies outside of it. */
-function sourceOf(path: string, mount: Mount): string {
-  return trimmed(mount.source) + path.slice(trimmed(mount.target).length)
-}
-
-function trimmed(path: string): string {
-  return path.replace(/\/+$/, '')
-}
