@@ -23,9 +23,6 @@ const MARGIN = 5
 /** Longest that nginx tries to connect, in seconds, says its documentation; 60 where nothing is written. */
 const NGINX_CONNECTS = 75
 
-/** Fills the bucket of any rate that is meant for people, in seconds. */
-const REST = 60 * 60
-
 claim('routing/backend-down', {
   level: 'must',
   says: 'With the backend gone, API requests get 502, 503 or 504 at once, pages still work, and all recovers when it returns.',
@@ -98,7 +95,7 @@ async function vanishes(drill: Drill, role: Service): Promise<void> {
   const { context, own, time } = drill
   const { contract, evidence } = context
   const path = apiPath(contract)
-  await rest(drill)
+  await time.rests(context, path)
   await own[role].vanish()
   const pending = own.client.http1.request({ path, fresh: true, withinMs: WHILE_MS })
   const { isOver, soon } = watched(pending)
@@ -121,10 +118,10 @@ async function goesSilent(drill: Drill, role: Service): Promise<void> {
   const { context, own, time } = drill
   const { contract, evidence, nonce } = context
   const { answerSeconds } = contract.limits
-  await rest(drill)
+  const path = apiPath(contract)
+  await time.rests(context, path)
   const id = nonce()
   await own[role].steer(id, { hold: true })
-  const path = apiPath(contract)
   const pending = own.client.http1.request({ path, nonce: id, fresh: true, withinMs: WHILE_MS })
   const { soon } = watched(pending)
   await own[role].request(id)
@@ -178,9 +175,8 @@ async function recovers({ context, own, time }: Drill, role: Service): Promise<v
 }
 
 /** Asks for a path over each protocol, as far as the edge lets one client ask at once. */
-async function ask(drill: Drill, path: string): Promise<HttpRecord[]> {
-  await rest(drill)
-  const { context, own } = drill
+async function ask({ context, own, time }: Drill, path: string): Promise<HttpRecord[]> {
+  await time.rests(context, path)
   const clients = own.client.both.slice(0, mayAsk(context, path))
   return Promise.all(
     clients.map(client => client.request({ path, fresh: true, withinMs: patience.answerMs })),
@@ -188,21 +184,16 @@ async function ask(drill: Drill, path: string): Promise<HttpRecord[]> {
 }
 
 /** An API request passes this service. */
-async function arrives(drill: Drill, role: Service): Promise<void> {
-  await rest(drill)
-  const { context, own } = drill
+async function arrives({ context, own, time }: Drill, role: Service): Promise<void> {
+  const path = apiPath(context.contract)
+  await time.rests(context, path)
   const id = context.nonce()
-  void own.client.http1.request({ path: apiPath(context.contract), nonce: id, fresh: true })
+  void own.client.http1.request({ path, nonce: id, fresh: true })
   await own[role].request(id)
 }
 
 function isPaced({ context }: Drill): boolean {
   return mayAsk(context, apiPath(context.contract)) < Number.POSITIVE_INFINITY
-}
-
-/** Where the edge limits requests, none of the earlier ones counts any more. */
-async function rest(drill: Drill): Promise<void> {
-  if (isPaced(drill)) await drill.time.passes(REST)
 }
 
 /** Names the line that decides how long the edge waits, or the block in which one is missing. */
