@@ -44,13 +44,12 @@ claim('routing/follows-redeploy', {
       }))
     await Promise.all(traffic.map(({ seen }) => seen.next(() => true, patience.answerMs)))
     const services = new Map<string, Actor>()
-    await Promise.all(
-      [...new Set(ways.map(({ role }) => role))].map(async role => {
-        const { service, from, to } = await own.redeploy(role)
-        services.set(role, service)
-        evidence(`address of the ${role}`, `${from.join(', ')} → ${to.join(', ')}`)
-      }),
-    )
+    // One after the other: two at once might get each other's addresses.
+    for (const { role } of ways) {
+      const { service, from, to } = await own.redeploy(role)
+      services.set(role, service)
+      evidence(`address of the ${role}`, `${from.join(', ')} → ${to.join(', ')}`)
+    }
     for (const { title, seen } of traffic) {
       seen.mark('the new one serves')
       await seen.next(() => true, patience.answerMs)
