@@ -2,24 +2,21 @@ import { expect } from 'vitest'
 import type { Actor } from '../../fixtures/actors.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext, OwnTopology } from '../../fixtures/context.ts'
-import { isGone, outcomeOf } from '../../fixtures/edge-answers.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { resolvedOnce } from '../../fixtures/faults/redeploy.ts'
 import { anyPage, apiPath } from '../../fixtures/faults/ways.ts'
 import { noFrontend, noOpenApi } from '../../fixtures/needs.ts'
 import { mayAsk } from '../../fixtures/pace.ts'
 import { patience } from '../../fixtures/patience.ts'
-import { EdgeTime } from '../../fixtures/recovery.ts'
+import { askSeveral, EdgeTime } from '../../fixtures/recovery.ts'
 import { steadyTraffic } from '../../fixtures/steady-traffic.ts'
-
-/** So many requests are sent at once: each worker of nginx remembers names for itself. */
-const ROUND = 6
 
 claim('routing/follows-redeploy', {
   level: 'should',
   says: 'A service that was re-created at another address is reached again within the contracted time, with no restart of the edge.',
   source: { spec: 'Flow Description 3 (Frontend Processing); Flow Description 4 (API Forwarding)' },
   needs: noOpenApi,
-  governedBy: { path: apiPath, directives: ['resolver', 'proxy_pass'] },
+  governedBy: { path: apiPath, directives: ['proxy_pass', 'resolver'] },
   brokenBy: resolvedOnce,
   drill: true,
 
@@ -45,14 +42,14 @@ claim('routing/follows-redeploy', {
         title,
         seen: steadyTraffic(() => own.client.http1.request({ path, fresh: true }), outcomeOf),
       }))
+    await Promise.all(traffic.map(({ seen }) => seen.next(() => true, patience.answerMs)))
     const services = new Map<string, Actor>()
-    await Promise.all(
-      [...new Set(ways.map(({ role }) => role))].map(async role => {
-        const { service, from, to } = await own.redeploy(role)
-        services.set(role, service)
-        evidence(`address of the ${role}`, `${from.join(', ')} → ${to.join(', ')}`)
-      }),
-    )
+    // One after the other: two at once might get each other's addresses.
+    for (const { role } of ways) {
+      const { service, from, to } = await own.redeploy(role)
+      services.set(role, service)
+      evidence(`address of the ${role}`, `${from.join(', ')} → ${to.join(', ')}`)
+    }
     for (const { title, seen } of traffic) {
       seen.mark('the new one serves')
       await seen.next(() => true, patience.answerMs)
@@ -66,7 +63,12 @@ claim('routing/follows-redeploy', {
     const looks = ways.map(way => ({ ...way, seen: [] as string[], reached: false }))
     const after = await time.untilContent(async seconds => {
       for (const look of looks) {
-        const { outcomes, reached } = await round(context, own, look.path, services.get(look.role))
+        const { outcomes, reached } = await askSeveral(
+          context,
+          own.client,
+          look.path,
+          services.get(look.role) ?? own[look.role],
+        )
         look.seen.push(`+${seconds} s: ${outcomes}`)
         look.reached = reached
       }
@@ -105,28 +107,4 @@ async function waysOf({ contract, nonce }: ClaimContext, own: OwnTopology): Prom
   const ways = all.filter((_, at) => arrived[at])
   if (ways.length === 0) throw new Error('no request reaches a service, even before the redeploy')
   return ways
-}
-
-/** Several requests on connections of their own. They have reached the service when one arrives, and none is lost. */
-async function round(
-  context: ClaimContext,
-  own: OwnTopology,
-  path: string,
-  service: Actor | undefined,
-): Promise<{ outcomes: string; reached: boolean }> {
-  const asked = await Promise.all(
-    Array.from({ length: Math.min(ROUND, mayAsk(context, path)) }, async () => {
-      const id = context.nonce()
-      const answer = await own.client.http1.request({ path, nonce: id, fresh: true })
-      const arrived = ((await service?.requests(id)) ?? []).length > 0
-      return { answer, arrived }
-    }),
-  )
-  const outcomes = asked.map(({ answer }) => outcomeOf(answer))
-  return {
-    outcomes: [...new Set(outcomes)]
-      .map(outcome => `${outcome} ×${outcomes.filter(each => each === outcome).length}`)
-      .join(', '),
-    reached: asked.some(({ arrived }) => arrived) && !asked.some(({ answer }) => isGone(answer)),
-  }
 }
