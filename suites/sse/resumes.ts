@@ -7,6 +7,7 @@ import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { SourceEvent, SourceRecord } from '../../fixtures/probes/source-record.ts'
+import { Unmet } from '../../fixtures/unmet.ts'
 
 /** What the client has seen when its stream is cut. */
 const LAST_ID = '41'
@@ -95,9 +96,19 @@ async function open(
   return readers
 }
 
-/** The stream that a reader opens, at once or after its retry time. */
-function streamOf(own: OwnTopology, { nonce }: Reader, afterMs: number): Promise<HeldStream> {
-  return own.backend.nextStream(nonce, afterMs + patience.arrivesMs)
+/**
+ * The stream that a reader opens, at once or after its retry time.
+ * @throws Unmet when none reaches the backend in time, or its client gives up before.
+ */
+function streamOf(own: OwnTopology, reader: Reader, afterMs: number): Promise<HeldStream> {
+  const { name, nonce, source } = reader
+  const withinMs = afterMs + patience.arrivesMs
+  const stream = own.backend.nextStream(nonce, withinMs)
+  const gaveUp = source.closed({ withinMs }).then(({ timedOut, lastSeen }) => {
+    if (timedOut) return stream
+    throw new Unmet(`a stream of ${name} to reach the backend`, lastSeen)
+  })
+  return Promise.race([stream, gaveUp])
 }
 
 async function seesFirst({ name, source }: Reader, held: HeldStream): Promise<void> {
