@@ -7,6 +7,7 @@ import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { SourceEvent, SourceRecord } from '../../fixtures/probes/source-record.ts'
+import { Unmet } from '../../fixtures/unmet.ts'
 
 /** What the client has seen when its stream is cut. */
 const LAST_ID = '41'
@@ -17,18 +18,19 @@ const RETRY_MS = patience.restartMs
 /** Soon: to meet the gap of a backend that is down, in milliseconds. */
 const SOON_MS = 100
 
-/** A client with its nonce, and who it is by its cookie. */
+/** A client of the stream. */
 interface Reader {
   name: string
   nonce: string
   source: SourceRecord
 }
 
-const SESSION = 's3ss10n'
+/** Who they are, as long as they come. */
+const COOKIE = ['session', 's3ss10n'] as const
 
 claim('sse/resumes', {
   level: 'must',
-  says: 'A real EventSource client, a browser among them, has live updates again after the backend restarts, and its Last-Event-ID reaches the backend.',
+  says: 'Real EventSource clients, a browser among them, have live updates again after the backend restarts, and their Last-Event-ID reaches the backend.',
   source: { standard: 'WHATWG HTML §9.2.3 and §9.2.4 (reconnecting; the Last-Event-ID header)' },
   needs: noStream,
   drill: true,
@@ -47,9 +49,7 @@ claim('sse/resumes', {
   brokenBy: notResumed,
 
   async check(context) {
-    const own = await context.ownTopology()
-    const readers = await open(context, own)
-    const began = performance.now()
+    const { own, readers } = await open(context)
     try {
       await each(readers, async reader => seesFirst(reader, await streamOf(own, reader, 0)))
       await restart(own, context)
@@ -63,41 +63,51 @@ claim('sse/resumes', {
         context.evidence(`${name} while the backend is down`, `${answer}, ${after}`)
       })
     } finally {
-      for (const { name, source } of readers) context.evidence(name, story(source, began))
+      for (const { name, source } of readers) context.evidence(name, story(source))
     }
   },
 })
 
-/** The npm client over HTTP/1.1, and a browser over what it negotiates, each in its own place. */
-async function open(
-  { contract, evidence, nonce }: ClaimContext,
-  own: OwnTopology,
-): Promise<Reader[]> {
-  const path = streamPath(contract)
-  const { hosts, edge } = contract
-  const { origin } = new URL(`https://${hosts.primary}:${edge.httpsPort}`)
-  const ids = { npm: nonce(), browser: nonce() }
-  const offered = await own.openBrowser()
+/** The npm client, and a browser where one can be had. */
+async function open(context: ClaimContext): Promise<{ own: OwnTopology; readers: Reader[] }> {
+  const { contract, evidence, nonce } = context
+  // Before a topology is started, of which there are few at once.
+  const missing = await context.noBrowser()
+  const own = await context.ownTopology()
   const readers: Reader[] = []
-  if ('missing' in offered)
-    evidence('a browser', `could not be had, so the npm client decides alone: ${offered.missing}`)
-  else {
-    const source = await offered.browser.openEventSource({
-      ...{ origin, path, nonce: ids.browser },
-      cookies: { session: SESSION },
-    })
-    evidence('the page in the browser', source.page)
-    readers.push({ name: offered.browser.version, nonce: ids.browser, source })
-  }
-  const headers = { cookie: `session=${SESSION}` }
-  const source = own.client.eventSource({ path, nonce: ids.npm, headers })
-  readers.push({ name: 'npm eventsource', nonce: ids.npm, source })
-  return readers
+  if (missing === undefined) readers.push(await inBrowser(context, own))
+  else evidence('a browser', `could not be had, so the npm client decides alone: ${missing}`)
+  const npm = { path: streamPath(contract), nonce: nonce(), headers: { cookie: COOKIE.join('=') } }
+  readers.push({ name: 'npm eventsource', nonce: npm.nonce, source: own.client.eventSource(npm) })
+  return { own, readers }
 }
 
-/** The stream that a reader opens, at once or after its retry time. */
-function streamOf(own: OwnTopology, { nonce }: Reader, afterMs: number): Promise<HeldStream> {
-  return own.backend.nextStream(nonce, afterMs + patience.arrivesMs)
+async function inBrowser(
+  { contract, evidence, nonce }: ClaimContext,
+  own: OwnTopology,
+): Promise<Reader> {
+  const { origin } = new URL(`https://${contract.hosts.primary}:${contract.edge.httpsPort}`)
+  const [name, value] = COOKIE
+  const request = { origin, path: streamPath(contract), nonce: nonce(), cookies: { [name]: value } }
+  const browser = await own.openBrowser()
+  const source = await browser.openEventSource(request)
+  evidence('the page in the browser', source.page)
+  return { name: browser.version, nonce: request.nonce, source }
+}
+
+/**
+ * The stream that a reader opens, at once or after its retry time.
+ * @throws Unmet when none reaches the backend in time, or its client gives up before.
+ */
+function streamOf(own: OwnTopology, reader: Reader, afterMs: number): Promise<HeldStream> {
+  const { name, nonce, source } = reader
+  const withinMs = afterMs + patience.arrivesMs
+  const stream = own.backend.nextStream(nonce, withinMs)
+  const gaveUp = source.closed({ withinMs }).then(({ timedOut, lastSeen }) => {
+    if (timedOut) return stream
+    throw new Unmet(`a stream of ${name} to reach the backend`, lastSeen)
+  })
+  return Promise.race([stream, gaveUp])
 }
 
 async function seesFirst({ name, source }: Reader, held: HeldStream): Promise<void> {
@@ -131,7 +141,7 @@ async function resumes(
   evidence(`Last-Event-ID of ${name} at the backend`, last)
   expect(last, `Last-Event-ID of ${name} at the backend`).toBe(LAST_ID)
   const cookies = valuesOf(headers, 'cookie').join('; ')
-  expect(cookies.includes(`session=${SESSION}`), `the cookie of ${name} comes again`).toBe(true)
+  expect(cookies.includes(COOKIE.join('=')), `the cookie of ${name} comes again`).toBe(true)
   await held.send(`retry: ${SOON_MS}\nid: 42\ndata: after the restart\n\n`)
   const event = await source.next('message')
   expect(event.data, `what ${name} sees after the restart`).toBe('after the restart')
@@ -141,17 +151,16 @@ async function each(readers: Reader[], work: (reader: Reader) => Promise<unknown
   await Promise.all(readers.map(work))
 }
 
-/** What a client told, second by second. */
-function story({ events, attempts, lastSeen }: SourceRecord, began: number): string {
+/** What a client did and told, by the second. */
+function story({ events, attempts }: SourceRecord): string {
   const asked = attempts.map(({ at, status, failure }) => ({
     ms: at.ms,
-    text: ['asks:', status ?? '', failure ?? ''].join(' ').trim(),
+    text: ['asks', status, failure].filter(Boolean).join(' '),
   }))
   const told = events.map(event => ({ ms: event.at.ms, text: tellingOf(event) }))
-  const lines = [...asked, ...told]
-    .toSorted((a, b) => a.ms - b.ms)
-    .map(({ ms, text }) => `${((ms - began) / 1000).toFixed(1)} s ${text}`)
-  return [...lines, lastSeen].join('; ')
+  const all = [...asked, ...told].toSorted((a, b) => a.ms - b.ms)
+  const began = all[0]?.ms ?? 0
+  return all.map(({ ms, text }) => `${((ms - began) / 1000).toFixed(1)} s ${text}`).join('; ')
 }
 
 function tellingOf({ type, state, data, status, message }: SourceEvent): string {
