@@ -5,6 +5,7 @@ import type { Database } from './database.ts'
 import { dial } from './dial.ts'
 import { peerOf } from './exchange.ts'
 import type { Orders, StreamData } from './protocol.ts'
+import type { Redis } from './redis.ts'
 import type { Service } from './service.ts'
 import type { ServicePort } from './service-port.ts'
 
@@ -17,6 +18,8 @@ export interface Controlled extends Service {
   port: ServicePort
   /** Present in a backend that has a connection string. */
   database?: Database
+  /** Present in a backend that has the address of one. */
+  redis?: Redis
 }
 
 interface Asker {
@@ -49,6 +52,9 @@ const handlers: Handlers = {
   'stream-state': ({ id, closedWithinMs = 0 }, { streams }, { gone }) =>
     streams.state(id, closedWithinMs, gone),
   publish: ({ data }, { streams }) => ({ streams: streams.publish(bytesOf(data)) }),
+  'publish-targets': ({ nonce }, { streams }) => ({ streams: streams.publishTargets(nonce) }),
+  'publish-to-all': ({ data }, stub) => redisOf(stub).publish(bytesOf(data)),
+  redis: (_takes, stub) => redisOf(stub).use(),
   dial: ({ host, port, withinMs }) => dial(host, port, withinMs),
   async serve({ open }, { port }) {
     await (open ? port.open() : port.close())
@@ -128,4 +134,9 @@ function bytesOf(data: StreamData): Buffer {
 function databaseOf({ settings, database }: Controlled): Database {
   if (database) return database
   throw new Error(`${settings.role} ${settings.instance} has no connection string`)
+}
+
+function redisOf({ settings, redis }: Controlled): Redis {
+  if (redis) return redis
+  throw new Error(`${settings.role} ${settings.instance} has no address of a Redis`)
 }

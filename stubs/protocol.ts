@@ -146,6 +146,14 @@ export interface DatabaseRecord {
   error?: string
 }
 
+/** What came of a backend's attempt to use the Redis that joins its instances. */
+export interface RedisRecord {
+  connected: boolean
+  /** How many instances an event was handed to. */
+  receivers?: number
+  error?: string
+}
+
 /** A stub prints this as one line of JSON on standard output when its ports are open. */
 export interface ReadyLine {
   ready: true
@@ -181,8 +189,14 @@ export interface Orders {
   /** `abruptly` cuts the connection in place of ending the answer. */
   'end-stream': { takes: { id: number; abruptly?: boolean }; gives: StreamState }
   'stream-state': { takes: { id: number; closedWithinMs?: number }; gives: StreamState }
-  /** Reaches every open stream of this stub and says how many. */
+  /** Reaches every open stream of this stub, and of no other instance; says how many. */
   publish: { takes: { data: StreamData }; gives: { streams: number } }
+  /** To each open stream that a request with this nonce opened, an event that holds the request's target. */
+  'publish-targets': { takes: { nonce: string }; gives: { streams: number } }
+  /** Hands an event to all instances, through Redis; each writes it to all of its streams. */
+  'publish-to-all': { takes: { data: StreamData }; gives: RedisRecord }
+  /** The backend's connection to Redis, opened again if it was lost. */
+  redis: { takes: Record<string, never>; gives: RedisRecord }
   dial: { takes: { host: string; port: number; withinMs: number }; gives: DialRecord }
   /**
    * Ends the service as a process that dies does: its port is closed, and every connection with it (`false`); or

@@ -12,13 +12,15 @@ export interface Settings {
   backendUrl?: URL
   /** The platform's own connection string. */
   databaseUrl?: string
+  /** The platform's own address of the Redis that joins the backend's instances. */
+  redisUrl?: string
 }
 
 type Environment = Record<string, string | undefined>
 
 /**
  * The settings in the environment: `STUB_ROLE`, `STUB_INSTANCE`, `STUB_PORT`, `STUB_CONTROL_PORT`,
- * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`. Port 0 takes any free one.
+ * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`, `STUB_REDIS_URL`. Port 0 takes any free one.
  *
  * @throws Error naming the variable that is missing or wrong.
  */
@@ -40,6 +42,9 @@ export function readSettings(environment: Environment): Settings {
   }
   if (role === 'backend' && environment.STUB_DATABASE_URL) {
     settings.databaseUrl = environment.STUB_DATABASE_URL
+  }
+  if (role === 'backend' && environment.STUB_REDIS_URL) {
+    settings.redisUrl = environment.STUB_REDIS_URL
   }
   return settings
 }

@@ -78,6 +78,15 @@ export class Streams {
     return open.length
   }
 
+  /** Writes to every open stream of a nonce an event of its own: the target of the request that opened it. */
+  publishTargets(nonce: string): number {
+    const open = [...this.#streams.values()].filter(
+      ({ state }) => state.open && state.request.nonce === nonce,
+    )
+    for (const { state, exchange } of open) exchange.res.write(`data: ${state.request.target}\n\n`)
+    return open.length
+  }
+
   #find(id: number): Stream {
     const stream = this.#streams.get(id)
     if (!stream) throw new Error(`no stream ${id} is known here`)

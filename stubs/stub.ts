@@ -1,6 +1,7 @@
 import { createControl } from './control.ts'
 import type { Database } from './database.ts'
 import { Records } from './records.ts'
+import type { Redis } from './redis.ts'
 import { createService } from './service.ts'
 import { ServicePort } from './service-port.ts'
 import type { Settings } from './settings.ts'
@@ -20,14 +21,16 @@ export interface Stub extends AsyncDisposable {
 export async function openStub(settings: Settings): Promise<Stub> {
   const service = { settings, records: new Records(), streams: new Streams() }
   const database = await databaseOf(settings)
+  const redis = await redisOf(settings, service.streams)
   const served = new ServicePort(createService(service), settings.port)
-  const control = createControl({ ...service, database, port: served })
+  const control = createControl({ ...service, database, redis, port: served })
   const controlled = new ServicePort(control, settings.controlPort)
   const [port, controlPort] = await Promise.all([served.open(), controlled.open()])
   return {
     port,
     controlPort,
     async [Symbol.asyncDispose]() {
+      redis?.close()
       await Promise.all([served.close(), controlled.close(), database?.close()])
     },
   }
@@ -41,4 +44,11 @@ async function databaseOf({ databaseUrl }: Settings): Promise<Database | undefin
   // The backend's ordinary connection, from the start; the control port tells what came of it.
   void database.use()
   return database
+}
+
+/** Its client is read only where there is one. Nothing is asked of it before somebody orders so. */
+async function redisOf({ redisUrl }: Settings, streams: Streams): Promise<Redis | undefined> {
+  if (redisUrl === undefined) return undefined
+  const { Redis } = await import('./redis.ts')
+  return new Redis(redisUrl, data => streams.publish(data))
 }
