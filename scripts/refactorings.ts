@@ -35,7 +35,7 @@ judged; 2 the input cannot be used; 3 the machine cannot carry the topology.
 `
 
 /** The platforms that the suite itself is proved on. */
-const OWN = ['reference', 'direct-api'].map(name =>
+const OWN = ['reference', 'direct-api', 'scaled-redis'].map(name =>
   resolve(import.meta.dirname, '../fixtures/platforms', name),
 )
 

@@ -50,6 +50,9 @@ export function readSettings(environment: Environment): Settings {
   if (role === 'backend' && environment.STUB_REDIS_URL) {
     settings.redisUrl = environment.STUB_REDIS_URL
   }
+  if (role === 'backend' && environment.STUB_REDIS_URL) {
+    settings.redisUrl = environment.STUB_REDIS_URL
+  }
   return settings
 }
 

@@ -19,6 +19,7 @@ claim('scaling/fanout', {
   level: 'must',
   says: 'An event published at one backend instance reaches the streams of every other, once each.',
   source: { spec: 'Scaling Limitation' },
+  drill: true,
   needs: anyOf(noFanout, noStream, noCompose, calledByNumber),
   governedBy: {
     compose: ({ backend, redis }) => [

@@ -1,0 +1,116 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import type { OwnEdge } from '../../fixtures/context.ts'
+import { fewConnections } from '../../fixtures/faults/sse.ts'
+import { anyOf, type Need, noStream, streamPath } from '../../fixtures/needs.ts'
+import { mayAsk } from '../../fixtures/pace.ts'
+import { lookUntil, patience } from '../../fixtures/patience.ts'
+import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
+import type { Member } from '../../fixtures/probes/crowd.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
+
+/** Words of nginx that tell what it ran out of, and the directive that decides how much of it there is. */
+const SHORTAGES: [RegExp, string][] = [
+  [/worker_connections are not enough/, 'worker_connections'],
+  [/Too many open files/, 'worker_rlimit_nofile'],
+  [/limiting connections/, 'limit_conn'],
+  [/no memory|Cannot allocate memory/, ''],
+]
+
+/** Failures of this machine and not of the edge. */
+const OWN_FAILURES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS'])
+
+/** A key of these says nothing of the client: what it limits, it limits for all. */
+const FOR_ALL =
+  /\$\{?(?:server_name|server_addr|server_port|host|http_host|scheme|uri|document_uri|request_uri|request_method)\b\}?/g
+
+claim('sse/capacity', {
+  level: 'should',
+  says: 'The contracted number of event streams is held at once, and each gets its own event.',
+  source: { spec: 'SSE Configuration' },
+  drill: true,
+  needs: anyOf(noStream, limitedEach),
+  governedBy: { path: streamPath, directives: ['limit_conn'] },
+  brokenBy: fewConnections,
+
+  async check({ ownEdge, backend, contract, facts, nonce, blame, evidence }) {
+    const { streams } = contract.limits
+    const id = nonce()
+    const edge = await ownEdge()
+    await using crowd = edge.client.crowd({ path: streamPath(contract), nonce: id })
+    await crowd.growTo(streams)
+    const told = await backend.publishTargets(id)
+    const answered = crowd.members.filter(({ status }) => status === 200)
+    // How fast an event is, is for sse/unbuffered-h1: here the machine is busy with this very claim.
+    await crowd.until(answered, member => hasItsOwn(member) || !member.open)
+    const held = answered.filter(member => member.open && hasItsOwn(member))
+    evidence('streams held at once, each with its own event', `${held.length} of ${streams}`)
+    evidence('streams that the backend held', told)
+    const [broken] = crowd.members.filter(member => !held.includes(member))
+    if (broken !== undefined) {
+      const own = crowd.members.find(({ failure }) => OWN_FAILURES.has(failure?.code ?? ''))
+      if (own !== undefined)
+        throw new Error(`this machine opens no more than ${held.length} streams: ${inWords(own)}`)
+      evidence(`the first that broke, ${broken.target.split('=').at(-1)}`, inWords(broken))
+      const { line, directive } = await shortage(edge)
+      evidence("the edge's own words", line)
+      for (const each of every(facts.configuration.directives))
+        if (each.name === directive) blame(each.at, each.name, each.text)
+    }
+    expect(held.length, 'streams held at once, each with its own event').toBe(streams)
+  },
+})
+
+/** One event, whole, of the request that opened this very stream: its path may be another at the backend, its query is not. */
+function hasItsOwn({ body, target }: Member): boolean {
+  const [query] = target.match(/member=\d+$/) ?? []
+  return body.lastIndexOf('data: ') === 0 && body.endsWith(`${query}\n\n`)
+}
+
+/** Why the edge broke, as its log has it. */
+async function shortage({ log }: OwnEdge): Promise<{ line: string; directive?: string }> {
+  const found = await lookUntil(async () => {
+    const lines = (await log()).split('\n')
+    return SHORTAGES.flatMap(([words, directive]) =>
+      lines.filter(line => words.test(line)).map(line => ({ line, directive })),
+    )[0]
+  }, patience.arrivesMs)
+  return found ?? { line: 'nothing of connections, files or memory in its log' }
+}
+
+function inWords({ open, status, body, failure }: Member): string {
+  const parts = [
+    status === undefined ? 'no answer' : `status ${status}`,
+    status === 200 ? `${body.length} bytes` : undefined,
+    failure && `${failure.code}: ${failure.message}`,
+    open ? 'open' : 'closed',
+  ]
+  return parts.filter(part => part !== undefined).join(', ')
+}
+
+/**
+ * All streams here come from one address, and one client. An edge that limits what each client may open is
+ * right to refuse them, and says nothing of how many clients it can serve.
+ */
+function limitedEach(...[contract, facts]: Parameters<Need>): string | undefined {
+  const path = streamPath(contract)
+  const { streams } = contract.limits
+  const scope = scopeOf({ contract, facts }, path)
+  if (scope === undefined || mayAsk({ contract, facts }, path) >= streams) return undefined
+  const http = every(facts.configuration.directives)
+  const isForEach = (zone = '') =>
+    http.some(
+      ({ name, args: [key = '', named = ''] }) =>
+        name === 'limit_conn_zone' &&
+        named.startsWith(`zone=${zone}:`) &&
+        key.replace(FOR_ALL, '').includes('$'),
+    )
+  const limit =
+    effective(scope, 'limit_req').directives[0] ??
+    effective(scope, 'limit_conn').directives.find(({ args: [zone] }) => isForEach(zone))
+  return (
+    limit &&
+    `the edge lets one client open fewer than ${streams} streams at once (${limit.text}), and all streams here are of one`
+  )
+}
