@@ -3,7 +3,8 @@ import { plainAddress } from '../../fixtures/actors.ts'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
-import { noBackend, noHttps } from '../../fixtures/hosts.ts'
+import { noHttps } from '../../fixtures/hosts.ts'
+import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
@@ -16,7 +17,7 @@ claim('headers/host-forwarded', {
   level: 'must',
   says: "Frontend and backend receive the client's Host, or are told it as X-Forwarded-Host.",
   source: { standard: 'RFC 9110 §7.2' },
-  needs: noHttps,
+  needs: anyOf(noHttps, noWayIn),
   governedBy: { path: ({ paths }) => paths.api, directives, about: /\bhost\b/i },
   brokenBy: hostLost,
 
@@ -45,7 +46,7 @@ claim('headers/client-address-forwarded', {
   level: 'must',
   says: "The backend receives the client's real address, on every route.",
   source: { standard: 'RFC 7239 §5.2 (X-Forwarded-For as its forerunner)' },
-  needs: (contract, facts) => noHttps(contract, facts) ?? noBackend(contract),
+  needs: anyOf(noHttps, noOpenApi),
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressLost,
 
@@ -75,7 +76,7 @@ claim('headers/no-address-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-For or X-Real-IP cannot pass as its address.",
   source: { standard: 'RFC 7239 §8.1' },
-  needs: (contract, facts) => noHttps(contract, facts) ?? noBackend(contract),
+  needs: anyOf(noHttps, noOpenApi),
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressSpoofed,
 
