@@ -50,17 +50,21 @@ const API_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 function backendAnswer(record: RequestRecord, paths: StubPaths): Answer {
   const path = pathOf(record.target)
-  if (path === atBackend(paths.login, paths)) return loginAnswer(record)
+  const { rewritten = {} } = paths
+  if (path === (rewritten.login ?? atBackend(paths.login, paths))) return loginAnswer(record)
   const refusal = unusualMethod(record, API_METHODS)
   if (refusal) return refusal
   const { method } = record
-  const isStream = paths.stream !== undefined && path === atBackend(paths.stream, paths)
+  const stream = rewritten.stream ?? (paths.stream && atBackend(paths.stream, paths))
+  const isStream = path === stream
   if (isStream && (method === 'GET' || method === 'HEAD')) {
     const caching: Header = ['Cache-Control', 'no-cache']
     const opened = answer(200, 'text/event-stream', '', [caching])
     return { ...opened, stream: method === 'GET' }
   }
-  return json(path.startsWith(paths.apiAtBackend) ? 200 : 404, record)
+  const isOfApi = path.startsWith(paths.apiAtBackend)
+  if (!isOfApi && paths.pagesAtBackend) return frontendAnswer(record, paths)
+  return json(isOfApi ? 200 : 404, record)
 }
 
 /** Names the asker, so that an answer given to the wrong one shows. */

@@ -19,6 +19,10 @@ export interface StubPaths {
   apiAtBackend: string
   login: string
   stream?: string
+  /** What the backend sees in place of those two, where it is not what becomes of every path of the API. */
+  rewritten?: { login?: string; stream?: string }
+  /** The backend answers pages, too: there is no frontend. */
+  pagesAtBackend?: boolean
   /** Prefix of the frontend's immutable files. */
   static: string
 }

@@ -55,16 +55,19 @@ claim('caching/login-no-store', {
       judged.map(({ answer }) => `${answer.method} ${outcomeOf(answer)} ${answer.protocol}`).join(),
     )
     if (judged.length === 0) throw new Error('the edge let no login through to the backend')
-    for (const { answer } of judged) expectNoStore(answer, evidence)
+    for (const { answer } of judged) expectNoStore(answer, context)
   },
 })
 
-function expectNoStore(answer: HttpRecord, evidence: ClaimContext['evidence']): void {
+function expectNoStore(answer: HttpRecord, { facts, evidence }: ClaimContext): void {
   const title = `${answer.method} ${outcomeOf(answer)} over ${answer.protocol}`
   const control = header(answer, 'cache-control')
   const weakened = whatAllowsStoring(answer.headers)
   if (control.length !== 1 || weakened.length > 0) evidence(title, answer.headers)
-  expect(control, `Cache-Control of ${title}`).toHaveLength(1)
+  // Caches read several lines as one list: who never drew the picture may repeat what the backend says.
+  const isRepeated =
+    facts.diagram === undefined && control.every(value => /\bno-store\b/i.test(value))
+  if (!isRepeated) expect(control, `Cache-Control of ${title}`).toHaveLength(1)
   expect(cacheDirectives(answer.headers), `Cache-Control of ${title}`).toContain('no-store')
   expect(weakened, `what weakens no-store in ${title}`).toEqual([])
 }

@@ -3,7 +3,8 @@ import { type Arrival, apiRoutes, arrivals, arrived } from '../../fixtures/arriv
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { unevenOthers, unevenRoutes } from '../../fixtures/faults/headers.ts'
-import { noBackend, noHttps, secureServer } from '../../fixtures/hosts.ts'
+import { noHttps, secureServer } from '../../fixtures/hosts.ts'
+import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
@@ -29,7 +30,7 @@ claim('headers/same-on-every-route', {
   level: 'must',
   says: 'A forwarding header that is set for one API route is set for every API route, the stream included.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
-  needs: noBackend,
+  needs: noOpenApi,
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
   brokenBy: unevenRoutes,
 
@@ -57,7 +58,7 @@ claim('headers/same-on-other-routes', {
   level: 'should',
   says: 'A forwarding header that is set for one route is set for pages, files and every other route that is handed on.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
-  needs: noHttps,
+  needs: anyOf(noHttps, noWayIn),
   governedBy: { path: ({ paths }) => paths.static, directives: ['proxy_set_header'] },
   brokenBy: unevenOthers,
 
