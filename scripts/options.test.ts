@@ -20,6 +20,8 @@ test('nothing said: the reference platform, and reports here', () => {
     json: false,
     strict: false,
     quick: false,
+    explain: false,
+    init: false,
     accept: false,
     help: false,
   })
@@ -38,6 +40,8 @@ test.each([
   [['--report', 'r'], { report: join(here, 'r') }],
   [['--list'], { list: true }],
   [['--json', '--strict'], { json: true, strict: true }],
+  [['--explain'], { explain: true }],
+  [['--init'], { init: true }],
   [['--quick', '--accept'], { quick: true, accept: true }],
   [['-h'], { help: true }],
   [['--platform', 'a', '--platform', 'b'], { platform: { root: join(here, 'b') } }],
@@ -75,5 +79,5 @@ test('the help tells every option', () => {
     const args = value === undefined ? [name] : [name, 'x']
     expect(() => readOptions(args), name).not.toThrow()
   }
-  expect(options).toHaveLength(16)
+  expect(options).toHaveLength(18)
 })

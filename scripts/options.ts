@@ -15,6 +15,10 @@ export interface GateOptions {
   json: boolean
   strict: boolean
   quick: boolean
+  /** Tell what was discovered, and judge nothing. */
+  explain: boolean
+  /** Write a contract file from what was discovered, and judge nothing. */
+  init: boolean
   /** Write the present reds into the contract file, as known gaps. */
   accept: boolean
   help: boolean
@@ -40,6 +44,8 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
                      (npm prints a line of its own; \`npm run --silent gate -- --json\` does not)
   --quick            leave out the drills (renewal, reload, redeploy, restart, capacity)
   --strict           a red 'should' breaks the gate, too
+  --explain          tell what was discovered, from which line, and how to overrule it; judge nothing
+  --init             write a commented topology.yaml from what was discovered; judge nothing
   --accept           write the present reds into the contract file as known gaps, with a reason to fill in
   --help             this
 
@@ -74,6 +80,8 @@ export function readOptions(args: string[]): GateOptions {
     json: values.json ?? false,
     strict: values.strict ?? false,
     quick: values.quick ?? false,
+    explain: values.explain ?? false,
+    init: values.init ?? false,
     accept: values.accept ?? false,
     help: values.help ?? false,
   }
@@ -98,6 +106,8 @@ function parse(args: string[]) {
         json: { type: 'boolean' },
         strict: { type: 'boolean' },
         quick: { type: 'boolean' },
+        explain: { type: 'boolean' },
+        init: { type: 'boolean' },
         accept: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
