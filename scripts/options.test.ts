@@ -30,7 +30,8 @@ test('nothing said: the reference platform, and reports here', () => {
 test.each([
   [['--platform', 'p'], { platform: { root: join(here, 'p') } }],
   [['--platform=/p'], { platform: { root: '/p' } }],
-  [['--nginx', 'n'], { platform: { nginx: join(here, 'n') } }],
+  [['--nginx', 'n'], { platform: { nginx: [join(here, 'n')] } }],
+  [['--nginx', 'a', '--nginx', '/b'], { platform: { nginx: [join(here, 'a'), '/b'] } }],
   [['--compose', 'c.yaml'], { platform: { compose: join(here, 'c.yaml') } }],
   [['--diagram', 'd.md'], { platform: { diagram: join(here, 'd.md') } }],
   [['--contract', '/t.yaml'], { platform: { contract: '/t.yaml' } }],

@@ -30,7 +30,8 @@ Starts the platform's real nginx configuration between stand-ins for its fronten
 PostgreSQL with SSL, and proves or refutes each promise by behaviour.
 
   --platform DIR     the platform's files (default: fixtures/platforms/reference)
-  --nginx PATH       its nginx directory or file, where it is not found in DIR
+  --nginx PATH       its nginx directory or file, where it is not found in DIR; given more than once,
+                     the files that are deployed
   --compose FILE     its compose file
   --diagram FILE     the Markdown file that holds its network diagram
   --contract FILE    what it promises, in numbers (default: DIR/topology.yaml)
@@ -66,7 +67,7 @@ export function readOptions(args: string[]): GateOptions {
   return {
     platform: {
       root: resolve(from, root),
-      nginx: path(values.nginx),
+      nginx: values.nginx?.map(each => resolve(from, each)),
       compose: path(values.compose),
       diagram: path(values.diagram),
       contract: path(values.contract),
@@ -93,7 +94,7 @@ function parse(args: string[]) {
       args,
       options: {
         platform: { type: 'string' },
-        nginx: { type: 'string' },
+        nginx: { type: 'string', multiple: true },
         compose: { type: 'string' },
         diagram: { type: 'string' },
         contract: { type: 'string' },
