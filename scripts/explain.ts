@@ -35,6 +35,7 @@ export async function explainPlatform({ platform: where, json }: GateOptions): P
     ...shown,
     '',
     ...assumptions.map(text => paint('yellow', `taken on trust: ${text}`)),
+    ...(assumptions.length === 0 ? [] : ['']),
     `To overrule a line, write its key into ${platform.contractFile ?? 'topology.yaml'} (roles.backend.port: 4000), or give its`,
     'option (--compose FILE). `npm run gate -- --init` writes the file.',
     '',
