@@ -64,6 +64,12 @@ test.each([
   )
 })
 
+test('of what the gate can do, it does one thing at a time', () => {
+  const read = () => readOptions(['--init', '--accept'])
+  expect(read).toThrow(InputError)
+  expect(read).toThrow('--init and --accept exclude each other')
+})
+
 test.each([
   ['under npm, a directory that is there', 'gate', '/', '/p'],
   ['under npm, one that is not', 'gate', '/none/at/all', join(here, 'p')],

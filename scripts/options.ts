@@ -60,6 +60,13 @@ Exit status: 0 the platform conforms; 1 a claim that must hold does not, or coul
  */
 export function readOptions(args: string[]): GateOptions {
   const { values } = parse(args)
+  const chosen = (['list', 'coverage', 'explain', 'init', 'accept'] as const).filter(
+    name => values[name],
+  )
+  if (chosen.length > 1)
+    throw new InputError(`--${chosen.join(' and --')} exclude each other`, {
+      remedy: 'Give one of them.',
+    })
   const from = startedIn()
   const path = (value: string | undefined) =>
     value === undefined ? undefined : resolve(from, value)
