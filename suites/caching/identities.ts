@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
+import { storingDirectives } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { Client } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -9,17 +10,7 @@ import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { Steering } from '../../stubs/protocol.ts'
 
-const governedBy = {
-  path: loginPath,
-  directives: [
-    'proxy_cache',
-    'expires',
-    'add_header',
-    'proxy_hide_header',
-    'proxy_ignore_headers',
-    'proxy_cache_methods',
-  ],
-}
+const governedBy = { path: loginPath, directives: storingDirectives }
 
 claim('caching/login-two-identities', {
   level: 'must',

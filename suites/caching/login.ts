@@ -1,5 +1,9 @@
 import { expect } from 'vitest'
-import { cacheDirectives, whatAllowsStoring } from '../../fixtures/cache-headers.ts'
+import {
+  cacheDirectives,
+  storingDirectives,
+  whatAllowsStoring,
+} from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
@@ -8,17 +12,7 @@ import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
-const governedBy = {
-  path: loginPath,
-  directives: [
-    'proxy_cache',
-    'expires',
-    'add_header',
-    'proxy_hide_header',
-    'proxy_ignore_headers',
-    'proxy_cache_methods',
-  ],
-}
+const governedBy = { path: loginPath, directives: storingDirectives }
 
 claim('caching/login-no-store', {
   level: 'must',
