@@ -30,8 +30,18 @@ test('nothing said: the reference platform, and reports here', () => {
 test.each([
   [['--platform', 'p'], { platform: { root: join(here, 'p') } }],
   [['--platform=/p'], { platform: { root: '/p' } }],
-  [['--nginx', 'n'], { platform: { nginx: [join(here, 'n')] } }],
-  [['--nginx', 'a', '--nginx', '/b'], { platform: { nginx: [join(here, 'a'), '/b'] } }],
+  [['--nginx', 'n'], { platform: { root: join(here, 'n'), nginx: [join(here, 'n')] } }],
+  [['--nginx', 'n', '--compose', 'c'], { platform: { root: here, nginx: [join(here, 'n')] } }],
+  [['--nginx', 'package.json'], { platform: { root: here, nginx: [join(here, 'package.json')] } }],
+  [
+    ['--nginx', 'suites/every-claim.ts', '--nginx', 'scripts/gate.ts'],
+    {
+      platform: {
+        root: here,
+        nginx: [join(here, 'suites/every-claim.ts'), join(here, 'scripts/gate.ts')],
+      },
+    },
+  ],
   [['--compose', 'c.yaml'], { platform: { compose: join(here, 'c.yaml') } }],
   [['--diagram', 'd.md'], { platform: { diagram: join(here, 'd.md') } }],
   [['--contract', '/t.yaml'], { platform: { contract: '/t.yaml' } }],

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { InputError } from '../fixtures/platform/input-error.ts'
 import type { PlatformOptions } from '../fixtures/platform/read-platform.ts'
@@ -31,7 +31,7 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
 
   --platform DIR     the platform's files (default: fixtures/platforms/reference)
   --nginx PATH       its nginx directory or file, where it is not found in DIR; given more than once,
-                     the files that are deployed
+                     the files that are deployed; without --platform the whole platform is what is there
   --compose FILE     its compose file
   --diagram FILE     the Markdown file that holds its network diagram
   --contract FILE    what it promises, in numbers (default: DIR/topology.yaml)
@@ -70,11 +70,11 @@ export function readOptions(args: string[]): GateOptions {
   const from = startedIn()
   const path = (value: string | undefined) =>
     value === undefined ? undefined : resolve(from, value)
-  const root = values.platform ?? resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  const nginx = values.nginx?.map(each => resolve(from, each))
   return {
     platform: {
-      root: resolve(from, root),
-      nginx: values.nginx?.map(each => resolve(from, each)),
+      root: path(values.platform) ?? (values.compose ? from : rootOf(nginx)),
+      nginx,
       compose: path(values.compose),
       diagram: path(values.diagram),
       contract: path(values.contract),
@@ -93,6 +93,19 @@ export function readOptions(args: string[]): GateOptions {
     accept: values.accept ?? false,
     help: values.help ?? false,
   }
+}
+
+/** Whoever names nginx files only has no platform but these; whoever names nothing sees the reference. */
+function rootOf(nginx: string[] | undefined): string {
+  if (nginx === undefined) return resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  const [first = '', ...others] = nginx.map(path =>
+    statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path,
+  )
+  return others.reduce((shared, directory) => {
+    let around = shared
+    while (relative(around, directory).startsWith('..')) around = dirname(around)
+    return around
+  }, first)
 }
 
 function parse(args: string[]) {
