@@ -59,7 +59,7 @@ test('the second time nothing is written', async () => {
   const first = await readFile(join(platform.root, file), 'utf8')
   const { text, claims } = await accepted(platform.root, file, judged)
   expect(await readFile(join(platform.root, file), 'utf8')).toBe(first)
-  expect(text).toBe('topology.yaml: nothing to accept, it stays as it is\n')
+  expect(text).toBe('topology.yaml: nothing to accept, nothing is written\n')
   expect(summarize(claims, true).ok).toBe(true)
 })
 

@@ -55,7 +55,7 @@ function report(
 ): string {
   const head =
     ids.length === 0
-      ? `${file}: nothing to accept, it stays as it is`
+      ? `${file}: nothing to accept, nothing is written`
       : `${file}: ${ids.length} known gap${ids.length === 1 ? '' : 's'} written; fill in each reason`
   const left = claims
     .filter(isRed)

@@ -14,7 +14,9 @@ import {
 import { formatVerdict } from '../fixtures/verdict/text.ts'
 import { acceptReds } from './accept.ts'
 import { claimPattern } from './claim-pattern.ts'
+import { explainPlatform } from './explain.ts'
 import { reportFailure } from './failure.ts'
+import { initContract } from './init.ts'
 import { listClaims, listCoverage } from './list-claims.ts'
 import { type GateOptions, HELP, readOptions } from './options.ts'
 import { print } from './print.ts'
@@ -37,6 +39,14 @@ async function main(): Promise<number> {
   }
   if (options.coverage) {
     process.stdout.write(await listCoverage(options.only))
+    return 0
+  }
+  if (options.explain) {
+    await print(process.stdout, await explainPlatform(options))
+    return 0
+  }
+  if (options.init) {
+    await print(process.stdout, await initContract(options))
     return 0
   }
   const { verdict, accepted } = await judge(options)

@@ -20,6 +20,8 @@ test('nothing said: the reference platform, and reports here', () => {
     json: false,
     strict: false,
     quick: false,
+    explain: false,
+    init: false,
     accept: false,
     help: false,
   })
@@ -28,7 +30,18 @@ test('nothing said: the reference platform, and reports here', () => {
 test.each([
   [['--platform', 'p'], { platform: { root: join(here, 'p') } }],
   [['--platform=/p'], { platform: { root: '/p' } }],
-  [['--nginx', 'n'], { platform: { nginx: join(here, 'n') } }],
+  [['--nginx', 'n'], { platform: { root: join(here, 'n'), nginx: [join(here, 'n')] } }],
+  [['--nginx', 'n', '--compose', 'c'], { platform: { root: here, nginx: [join(here, 'n')] } }],
+  [['--nginx', 'package.json'], { platform: { root: here, nginx: [join(here, 'package.json')] } }],
+  [
+    ['--nginx', 'suites/every-claim.ts', '--nginx', 'scripts/gate.ts'],
+    {
+      platform: {
+        root: here,
+        nginx: [join(here, 'suites/every-claim.ts'), join(here, 'scripts/gate.ts')],
+      },
+    },
+  ],
   [['--compose', 'c.yaml'], { platform: { compose: join(here, 'c.yaml') } }],
   [['--diagram', 'd.md'], { platform: { diagram: join(here, 'd.md') } }],
   [['--contract', '/t.yaml'], { platform: { contract: '/t.yaml' } }],
@@ -38,6 +51,8 @@ test.each([
   [['--report', 'r'], { report: join(here, 'r') }],
   [['--list'], { list: true }],
   [['--json', '--strict'], { json: true, strict: true }],
+  [['--explain'], { explain: true }],
+  [['--init'], { init: true }],
   [['--quick', '--accept'], { quick: true, accept: true }],
   [['-h'], { help: true }],
   [['--platform', 'a', '--platform', 'b'], { platform: { root: join(here, 'b') } }],
@@ -59,6 +74,12 @@ test.each([
   )
 })
 
+test('of what the gate can do, it does one thing at a time', () => {
+  const read = () => readOptions(['--init', '--accept'])
+  expect(read).toThrow(InputError)
+  expect(read).toThrow('--init and --accept exclude each other')
+})
+
 test.each([
   ['under npm, a directory that is there', 'gate', '/', '/p'],
   ['under npm, one that is not', 'gate', '/none/at/all', join(here, 'p')],
@@ -75,5 +96,5 @@ test('the help tells every option', () => {
     const args = value === undefined ? [name] : [name, 'x']
     expect(() => readOptions(args), name).not.toThrow()
   }
-  expect(options).toHaveLength(16)
+  expect(options).toHaveLength(18)
 })

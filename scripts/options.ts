@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { InputError } from '../fixtures/platform/input-error.ts'
 import type { PlatformOptions } from '../fixtures/platform/read-platform.ts'
@@ -15,6 +15,10 @@ export interface GateOptions {
   json: boolean
   strict: boolean
   quick: boolean
+  /** Tell what was discovered, and judge nothing. */
+  explain: boolean
+  /** Write a contract file from what was discovered, and judge nothing. */
+  init: boolean
   /** Write the present reds into the contract file, as known gaps. */
   accept: boolean
   help: boolean
@@ -26,7 +30,8 @@ Starts the platform's real nginx configuration between stand-ins for its fronten
 PostgreSQL with SSL, and proves or refutes each promise by behaviour.
 
   --platform DIR     the platform's files (default: fixtures/platforms/reference)
-  --nginx PATH       its nginx directory or file, where it is not found in DIR
+  --nginx PATH       its nginx directory or file, where it is not found in DIR; given more than once,
+                     the files that are deployed; without --platform the whole platform is what is there
   --compose FILE     its compose file
   --diagram FILE     the Markdown file that holds its network diagram
   --contract FILE    what it promises, in numbers (default: DIR/topology.yaml)
@@ -40,6 +45,8 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
                      (npm prints a line of its own; \`npm run --silent gate -- --json\` does not)
   --quick            leave out the drills (renewal, reload, redeploy, restart, capacity)
   --strict           a red 'should' breaks the gate, too
+  --explain          tell what was discovered, from which line, and how to overrule it; judge nothing
+  --init             write a commented topology.yaml from what was discovered; judge nothing
   --accept           write the present reds into the contract file as known gaps, with a reason to fill in
   --help             this
 
@@ -53,14 +60,21 @@ Exit status: 0 the platform conforms; 1 a claim that must hold does not, or coul
  */
 export function readOptions(args: string[]): GateOptions {
   const { values } = parse(args)
+  const chosen = (['list', 'coverage', 'explain', 'init', 'accept'] as const).filter(
+    name => values[name],
+  )
+  if (chosen.length > 1)
+    throw new InputError(`--${chosen.join(' and --')} exclude each other`, {
+      remedy: 'Give one of them.',
+    })
   const from = startedIn()
   const path = (value: string | undefined) =>
     value === undefined ? undefined : resolve(from, value)
-  const root = values.platform ?? resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  const nginx = values.nginx?.map(each => resolve(from, each))
   return {
     platform: {
-      root: resolve(from, root),
-      nginx: path(values.nginx),
+      root: path(values.platform) ?? (values.compose ? from : rootOf(nginx)),
+      nginx,
       compose: path(values.compose),
       diagram: path(values.diagram),
       contract: path(values.contract),
@@ -74,9 +88,24 @@ export function readOptions(args: string[]): GateOptions {
     json: values.json ?? false,
     strict: values.strict ?? false,
     quick: values.quick ?? false,
+    explain: values.explain ?? false,
+    init: values.init ?? false,
     accept: values.accept ?? false,
     help: values.help ?? false,
   }
+}
+
+/** Whoever names nginx files only has no platform but these; whoever names nothing sees the reference. */
+function rootOf(nginx: string[] | undefined): string {
+  if (nginx === undefined) return resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  const [first = '', ...others] = nginx.map(path =>
+    statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path,
+  )
+  return others.reduce((shared, directory) => {
+    let around = shared
+    while (relative(around, directory).startsWith('..')) around = dirname(around)
+    return around
+  }, first)
 }
 
 function parse(args: string[]) {
@@ -85,7 +114,7 @@ function parse(args: string[]) {
       args,
       options: {
         platform: { type: 'string' },
-        nginx: { type: 'string' },
+        nginx: { type: 'string', multiple: true },
         compose: { type: 'string' },
         diagram: { type: 'string' },
         contract: { type: 'string' },
@@ -98,6 +127,8 @@ function parse(args: string[]) {
         json: { type: 'boolean' },
         strict: { type: 'boolean' },
         quick: { type: 'boolean' },
+        explain: { type: 'boolean' },
+        init: { type: 'boolean' },
         accept: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

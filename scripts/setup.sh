@@ -144,7 +144,10 @@ start_engine() {
   done
 }
 
-if dependencies_are_there && engine_answers; then exit 0; fi
+# `dependencies` as the first argument: no container engine is looked for, let alone brought.
+needs_engine() { [ "${1:-engine}" != dependencies ]; }
+
+if dependencies_are_there && { ! needs_engine "$@" || engine_answers; }; then exit 0; fi
 locked
 bring_dependencies
-bring_engine
+if needs_engine "$@"; then bring_engine; fi

@@ -3,8 +3,8 @@ import { type Arrival, apiRoutes, arrivals, arrived } from '../../fixtures/arriv
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { unevenOthers, unevenRoutes } from '../../fixtures/faults/headers.ts'
-import { noHttps, secureServer } from '../../fixtures/hosts.ts'
-import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
+import { secureServer } from '../../fixtures/hosts.ts'
+import { noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
@@ -58,7 +58,7 @@ claim('headers/same-on-other-routes', {
   level: 'should',
   says: 'A forwarding header that is set for one route is set for pages, files and every other route that is handed on.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
-  needs: anyOf(noHttps, noWayIn),
+  needs: noWayIn,
   governedBy: { path: ({ paths }) => paths.static, directives: ['proxy_set_header'] },
   brokenBy: unevenOthers,
 
