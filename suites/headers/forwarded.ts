@@ -4,6 +4,7 @@ import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.
 import { claim } from '../../fixtures/claim.ts'
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
 import { noBackend } from '../../fixtures/hosts.ts'
+import { noService } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
@@ -17,6 +18,7 @@ claim('headers/host-forwarded', {
   says: "Frontend and backend receive the client's Host, or are told it as X-Forwarded-Host.",
   source: { standard: 'RFC 9110 §7.2' },
   governedBy: { path: ({ paths }) => paths.api, directives, about: /\bhost\b/i },
+  needs: noService,
   brokenBy: hostLost,
 
   async check(context) {

@@ -3,6 +3,7 @@ import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.
 import { claim } from '../../fixtures/claim.ts'
 import { alwaysUpgrade, oddRequestId } from '../../fixtures/faults/headers.ts'
 import { noBackend } from '../../fixtures/hosts.ts'
+import { noService } from '../../fixtures/needs.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -63,6 +64,7 @@ claim('headers/upgrade-only-when-asked', {
     directives: ['proxy_set_header'],
     about: /\b(connection|upgrade)\b/i,
   },
+  needs: noService,
   brokenBy: alwaysUpgrade,
 
   async check(context) {

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { broken, inForce } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
+import { noOpenApi } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 
 /** How far before and after the contracted time is looked, in seconds. */
@@ -13,6 +14,7 @@ claim('routing/slow-answer', {
   level: 'must',
   says: 'An ordinary API request that hangs ends with 504 at the contracted time, and not before.',
   source: { spec: 'Flow Description 4 (API Forwarding); RFC 9110 §15.6.5' },
+  needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}reports`,
     directives: ['proxy_read_timeout', 'proxy_pass'],

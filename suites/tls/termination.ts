@@ -3,6 +3,7 @@ import { arrivals, arrived } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { innerTls, plainOn443 } from '../../fixtures/faults/tls.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
+import { anyOf, noService } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
@@ -10,7 +11,7 @@ claim('tls/terminates-at-edge', {
   level: 'must',
   says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
   source: { spec: 'Flow Description 2 (SSL Termination); SSL/TLS (unencrypted internal traffic)' },
-  needs: noHttps,
+  needs: anyOf(noHttps, noService),
   governedBy: {
     path: ({ paths }) => paths.api,
     directives: ['proxy_pass', 'proxy_set_header'],
