@@ -7,15 +7,15 @@ import { peerOf } from './exchange.ts'
 import type { Orders, StreamData } from './protocol.ts'
 import type { Redis } from './redis.ts'
 import type { Service } from './service.ts'
-import type { ServicePort } from './service-port.ts'
+import type { ServicePorts } from './service-port.ts'
 
 /** How long a steerer's idle connection is kept. */
 const KEEP_ALIVE_MS = 600_000
 
 /** What orders are carried out on. */
 export interface Controlled extends Service {
-  /** The service port. */
-  port: ServicePort
+  /** The service port, and all that is taken for it. */
+  port: ServicePorts
   /** Present in a backend that has the address of one. */
   redis?: Redis
 }

@@ -11,6 +11,16 @@ export const NONCE_HEADER = 'x-topology-nonce'
 /** Where a stub takes its orders, apart from its service port. Every request needs the run's token. */
 export const CONTROL_PORT = 7077
 
+/** Key and certificate of a stub that speaks TLS. */
+export const KEY = '/run/topology/stub.key'
+export const CERTIFICATE = '/run/topology/stub.crt'
+
+/** A port of a stub. */
+export interface StubPort {
+  port: number
+  tls: boolean
+}
+
 /** The paths that a stub tells apart, as in the platform's contract. */
 export interface StubPaths {
   /** Prefix of the API, with its slashes: `/api/`. */
@@ -76,7 +86,7 @@ export interface RequestRecord {
   headers: Header[]
   /** Address and port of the peer that connected. */
   peer: { address: string; port: number }
-  /** The port it came in on. */
+  /** The port it came in on; the service's own, where a further one is taken for it. */
   localPort: number
   /** `sha256` (hexadecimal) is empty until the body has ended, whole or cut off. */
   body: { bytes: number; sha256: string; complete: boolean }

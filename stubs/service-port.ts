@@ -1,5 +1,4 @@
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { type DeafPort, openDeafPort } from './deaf-port.ts'
 
 /**
@@ -60,5 +59,35 @@ export class ServicePort {
   async #endDeafness(): Promise<void> {
     await this.#deaf?.close()
     this.#deaf = undefined
+  }
+}
+
+/** The ports of one service, the one that it is known for first. They are closed, made deaf and opened as one. */
+export class ServicePorts {
+  readonly #ports: readonly [ServicePort, ...ServicePort[]]
+
+  constructor(ports: readonly [ServicePort, ...ServicePort[]]) {
+    this.#ports = ports
+  }
+
+  /** Gives the first port. @throws Error when one is taken. */
+  async open(): Promise<number> {
+    const [first = 0] = await Promise.all(this.#ports.map(each => each.open()))
+    return first
+  }
+
+  /** @see ServicePort.deafen */
+  async deafen(): Promise<void> {
+    await Promise.all(this.#ports.map(each => each.deafen()))
+  }
+
+  /** @see ServicePort.knocks */
+  async knocks(): Promise<number> {
+    const [first = 0] = await Promise.all(this.#ports.map(each => each.knocks()))
+    return first
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#ports.map(each => each.close()))
   }
 }

@@ -1,9 +1,10 @@
 import { createControl } from './control.ts'
 import type { Database } from './database.ts'
+import { behindTls, beside } from './entrances.ts'
 import { Records } from './records.ts'
 import type { Redis } from './redis.ts'
 import { createService } from './service.ts'
-import { ServicePort } from './service-port.ts'
+import { ServicePort, ServicePorts } from './service-port.ts'
 import type { Settings } from './settings.ts'
 import { Streams } from './streams.ts'
 
@@ -22,7 +23,13 @@ export async function openStub(settings: Settings): Promise<Stub> {
   const database = await databaseOf(settings)
   const service = { settings, records: new Records(), streams: new Streams(), database }
   const redis = await redisOf(settings, service.streams)
-  const served = new ServicePort(createService(service), settings.port)
+  const server = createService(service)
+  const served = new ServicePorts([
+    new ServicePort(settings.tls ? behindTls(server) : server, settings.port),
+    ...settings.further.map(
+      ({ port, tls }) => new ServicePort(tls ? behindTls(server) : beside(server), port),
+    ),
+  ])
   const control = createControl({ ...service, redis, port: served })
   const controlled = new ServicePort(control, settings.controlPort)
   const [port, controlPort] = await Promise.all([served.open(), controlled.open()])
