@@ -18,6 +18,6 @@ export async function initContract({ platform: where }: GateOptions): Promise<st
   const file = where.contract ?? platform.contractFile ?? CONTRACT_FILE
   const text = writeContract(platform, options, schemaLine(resolve(platform.root, file)))
   await writeText(platform.root, file, text, 'wx')
-  const values = text.split('\n').filter(line => /^[^#]*: \S/.test(line)).length
+  const values = text.split('\n').filter(line => /^[^#]+ {2}# /.test(line)).length
   return `${asWritten(platform.root, file)} is written: confirm its ${values} values, and see \`npm run gate -- --explain\`.\n`
 }
