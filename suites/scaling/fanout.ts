@@ -5,6 +5,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { notJoined } from '../../fixtures/faults/redis.ts'
 import { instancesOf } from '../../fixtures/instances.ts'
 import { anyOf, type Need, noCompose, noStream, streamPath } from '../../fixtures/needs.ts'
+import { isMadeUp } from '../../fixtures/platform/interpolate.ts'
 
 const noFanout: Need = ({ fanout }) =>
   fanout === 'redis'
@@ -20,7 +21,7 @@ claim('scaling/fanout', {
   says: 'An event published at one backend instance reaches the streams of every other, once each.',
   source: { spec: 'Scaling Limitation' },
   drill: true,
-  needs: anyOf(noFanout, noStream, noCompose, calledByNumber),
+  needs: anyOf(noFanout, noStream, noCompose, unknownAddress, calledByNumber),
   governedBy: {
     compose: ({ backend, redis }) => [
       {
@@ -74,6 +75,20 @@ claim('scaling/fanout', {
     expect(twice, 'events that a client saw twice').toEqual([])
   },
 })
+
+/** Where the address is set in no file, nobody can say that it is wrong. */
+function unknownAddress(
+  ...[{ redis, backend }, { compose }]: Parameters<Need>
+): string | undefined {
+  const service = compose?.services.find(({ name }) => name === backend.service)
+  const [variable] =
+    Object.entries(service?.environment ?? {}).find(
+      ([name, value]) => /REDIS|VALKEY/.test(name) && isMadeUp(value),
+    ) ?? []
+  return redis === undefined && variable !== undefined
+    ? `${variable} of ${backend.service} is set in no file (--env-file FILE gives it)`
+    : undefined
+}
 
 /** A server somewhere by its number has no stand-in: addresses here are the engine's to give. */
 function calledByNumber({ redis }: Parameters<Need>[0]): string | undefined {

@@ -3,12 +3,10 @@ import { claim } from '../../fixtures/claim.ts'
 import type { OwnEdge } from '../../fixtures/context.ts'
 import { fewConnections } from '../../fixtures/faults/sse.ts'
 import { anyOf, type Need, noStream, streamPath } from '../../fixtures/needs.ts'
-import { mayAsk } from '../../fixtures/pace.ts'
+import { limitsAt } from '../../fixtures/pace.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
-import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import type { Member } from '../../fixtures/probes/crowd.ts'
-import { scopeOf } from '../../fixtures/scope.ts'
 
 /** Words of nginx that tell what it ran out of, and the directive that decides how much of it there is. */
 const SHORTAGES: [RegExp, string][] = [
@@ -90,27 +88,25 @@ function inWords({ open, status, body, failure }: Member): string {
 }
 
 /**
- * All streams here come from one address, and one client. An edge that limits what each client may open is
- * right to refuse them, and says nothing of how many clients it can serve.
+ * All streams here come from one address, and one client. An edge that limits what each client may open, or how
+ * fast, is right to refuse them; that says nothing of how many clients it can serve.
  */
 function limitedEach(...[contract, facts]: Parameters<Need>): string | undefined {
-  const path = streamPath(contract)
   const { streams } = contract.limits
-  const scope = scopeOf({ contract, facts }, path)
-  if (scope === undefined || mayAsk({ contract, facts }, path) >= streams) return undefined
-  const http = every(facts.configuration.directives)
-  const isForEach = (zone = '') =>
-    http.some(
-      ({ name, args: [key = '', named = ''] }) =>
-        name === 'limit_conn_zone' &&
-        named.startsWith(`zone=${zone}:`) &&
-        key.replace(FOR_ALL, '').includes('$'),
+  const zones = every(facts.configuration.directives).filter(
+    ({ name }) => name === 'limit_conn_zone',
+  )
+  const isForAll = (zone: string) =>
+    zones.some(
+      ({ args: [key = '', named = ''] }) =>
+        named.startsWith(`zone=${zone}:`) && !key.replace(FOR_ALL, '').includes('$'),
     )
-  const limit =
-    effective(scope, 'limit_req').directives[0] ??
-    effective(scope, 'limit_conn').directives.find(({ args: [zone] }) => isForEach(zone))
+  const limit = limitsAt({ contract, facts }, streamPath(contract)).find(
+    ({ directive: { name, args }, atOnce }) =>
+      atOnce < streams && !(name === 'limit_conn' && isForAll(args[0] ?? '')),
+  )
   return (
     limit &&
-    `the edge lets one client open fewer than ${streams} streams at once (${limit.text}), and all streams here are of one`
+    `the edge lets one client open fewer than ${streams} streams at once (${limit.directive.text}), and all streams here are of one`
   )
 }
