@@ -9,10 +9,13 @@ export function beside(server: Server): SocketServer {
   return createServer(socket => server.emit('connection', socket))
 }
 
-/** Another way into an HTTP server, which speaks TLS with the stub's own certificate. */
-export function behindTls(server: Server): SocketServer {
-  const credential = { key: readFileSync(KEY), cert: readFileSync(CERTIFICATE) }
+/** Another way into an HTTP server, which speaks TLS; by default with the stub's own certificate. */
+export function behindTls(server: Server, credential = ownCredential()): SocketServer {
   const entrance = createTlsServer(credential, socket => server.emit('connection', socket))
   // A handshake that fails is its client's affair.
   return entrance.on('tlsClientError', () => {})
+}
+
+function ownCredential(): { key: string; cert: string } {
+  return { key: readFileSync(KEY, 'utf8'), cert: readFileSync(CERTIFICATE, 'utf8') }
 }

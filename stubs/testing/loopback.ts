@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { NONCE_HEADER, type Orders, type StubPaths } from '../protocol.ts'
 import type { Settings } from '../settings.ts'
@@ -25,6 +25,16 @@ export function openOne(
   const ports = { port: 0, controlPort: 0 }
   const settings = { role, instance: role, token: TOKEN, paths: PATHS, tls: false, further: [] }
   return openStub({ ...settings, ...ports, ...deviations })
+}
+
+/** A port of this machine that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** A frontend that forwards API requests to a backend. */
