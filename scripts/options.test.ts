@@ -26,7 +26,8 @@ test('nothing said: the reference platform, and reports here', () => {
 test.each([
   [['--platform', 'p'], { platform: { root: join(here, 'p') } }],
   [['--platform=/p'], { platform: { root: '/p' } }],
-  [['--nginx', 'n'], { platform: { nginx: join(here, 'n') } }],
+  [['--nginx', 'n'], { platform: { root: join(here, 'n'), nginx: join(here, 'n') } }],
+  [['--nginx', 'n', '--compose', 'c'], { platform: { root: here, nginx: join(here, 'n') } }],
   [['--compose', 'c.yaml'], { platform: { compose: join(here, 'c.yaml') } }],
   [['--diagram', 'd.md'], { platform: { diagram: join(here, 'd.md') } }],
   [['--contract', '/t.yaml'], { platform: { contract: '/t.yaml' } }],

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { InputError } from '../fixtures/platform/input-error.ts'
 import type { PlatformOptions } from '../fixtures/platform/read-platform.ts'
@@ -24,7 +24,8 @@ Starts the platform's real nginx configuration between stand-ins for its fronten
 PostgreSQL with SSL, and proves or refutes each promise by behaviour.
 
   --platform DIR     the platform's files (default: fixtures/platforms/reference)
-  --nginx PATH       its nginx directory or file, where it is not found in DIR
+  --nginx PATH       its nginx directory or file, where it is not found in DIR;
+                     without --platform the whole platform is what is there
   --compose FILE     its compose file
   --diagram FILE     the Markdown file that holds its network diagram
   --contract FILE    what it promises, in numbers (default: DIR/topology.yaml)
@@ -53,11 +54,11 @@ export function readOptions(args: string[]): GateOptions {
   const from = startedIn()
   const path = (value: string | undefined) =>
     value === undefined ? undefined : resolve(from, value)
-  const root = values.platform ?? resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  const nginx = path(values.nginx)
   return {
     platform: {
-      root: resolve(from, root),
-      nginx: path(values.nginx),
+      root: path(values.platform) ?? (values.compose ? from : rootOf(nginx)),
+      nginx,
       compose: path(values.compose),
       diagram: path(values.diagram),
       contract: path(values.contract),
@@ -73,6 +74,12 @@ export function readOptions(args: string[]): GateOptions {
     quick: values.quick ?? false,
     help: values.help ?? false,
   }
+}
+
+/** Whoever names nginx files only has no platform but these; whoever names nothing sees the reference. */
+function rootOf(nginx: string | undefined): string {
+  if (nginx === undefined) return resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  return statSync(nginx, { throwIfNoEntry: false })?.isFile() ? dirname(nginx) : nginx
 }
 
 function parse(args: string[]) {

@@ -13,8 +13,8 @@ const KEEP_ALIVE_MS = 600_000
 
 /** What orders are carried out on. */
 export interface Controlled extends Service {
-  /** The service port. */
-  port: ServicePort
+  /** The service port, and all that is taken for it. */
+  port: Pick<ServicePort, 'open' | 'close'>
   /** Present in a backend that has a connection string. */
   database?: Database
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { headerValue, pairs } from './headers.ts'
-import { type Header, NONCE_HEADER, type RequestRecord } from './protocol.ts'
+import { type Header, NONCE_HEADER, type RequestRecord, type StubPort } from './protocol.ts'
 import type { Records } from './records.ts'
 
 /** A request that is being answered. */
@@ -21,6 +21,9 @@ interface Recorder {
   role: 'frontend' | 'backend'
   instance: string
   records: Records
+  /** Its own port, and those that are taken for it. */
+  port: number
+  further: StubPort[]
 }
 
 /** Begins the record of a request. Its body is consumed from now on, by whoever else reads it too. */
@@ -62,7 +65,9 @@ export function die({ res, record, records }: Exchange): void {
 }
 
 /** The record of a request whose body is not looked at. */
-export function beginRecord(req: IncomingMessage, { role, instance, records }: Recorder) {
+export function beginRecord(req: IncomingMessage, by: Recorder) {
+  const { role, instance, records, port, further } = by
+  const { localPort = 0 } = req.socket
   const headers = pairs(req.rawHeaders)
   const target = req.url ?? ''
   const record: RequestRecord = {
@@ -75,7 +80,7 @@ export function beginRecord(req: IncomingMessage, { role, instance, records }: R
     httpVersion: req.httpVersion,
     headers,
     peer: peerOf(req.socket),
-    localPort: req.socket.localPort ?? 0,
+    localPort: further.some(each => each.port === localPort) ? port : localPort,
     body: { bytes: 0, sha256: '', complete: false },
     receivedAt: Date.now(),
   }

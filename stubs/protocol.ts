@@ -11,6 +11,16 @@ export const NONCE_HEADER = 'x-topology-nonce'
 /** Where a stub takes its orders, apart from its service port. Every request needs the run's token. */
 export const CONTROL_PORT = 7077
 
+/** Key and certificate of a stub that speaks TLS. */
+export const KEY = '/run/topology/stub.key'
+export const CERTIFICATE = '/run/topology/stub.crt'
+
+/** A port of a stub. */
+export interface StubPort {
+  port: number
+  tls: boolean
+}
+
 /** The paths that a stub tells apart, as in the platform's contract. */
 export interface StubPaths {
   /** Prefix of the API, with its slashes: `/api/`. */
@@ -19,8 +29,9 @@ export interface StubPaths {
   apiAtBackend: string
   login: string
   stream?: string
-  /** What the backend sees in place of those two, where it is not what becomes of every path of the API. */
-  rewritten?: { login?: string; stream?: string }
+  /** What the backend sees in place of those two, where that is not what it sees of all the API. */
+  loginAtBackend?: string
+  streamAtBackend?: string
   /** The backend answers pages, too: there is no frontend. */
   pagesAtBackend?: boolean
   /** Prefix of the frontend's immutable files. */
@@ -71,7 +82,7 @@ export interface RequestRecord {
   headers: Header[]
   /** Address and port of the peer that connected. */
   peer: { address: string; port: number }
-  /** The port it came in on. */
+  /** The port it came in on; the service's own, where a further one is taken for it. */
   localPort: number
   /** `sha256` (hexadecimal) is empty until the body has ended, whole or cut off. */
   body: { bytes: number; sha256: string; complete: boolean }

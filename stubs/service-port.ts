@@ -1,5 +1,4 @@
-import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 
 /** A port that can be closed with all its connections, as by a process that dies, and opened again. */
 export class ServicePort {

@@ -1,10 +1,14 @@
-import { CONTROL_PORT, type StubPaths } from './protocol.ts'
+import { CONTROL_PORT, type StubPaths, type StubPort } from './protocol.ts'
 
 /** All that a stub is told at its start. */
 export interface Settings {
   role: 'frontend' | 'backend'
   instance: string
   port: number
+  /** Whether its port speaks TLS. */
+  tls: boolean
+  /** Further ports, which are taken for the same service. */
+  further: StubPort[]
   controlPort: number
   token: string
   paths: StubPaths
@@ -17,7 +21,8 @@ export interface Settings {
 type Environment = Record<string, string | undefined>
 
 /**
- * The settings in the environment: `STUB_ROLE`, `STUB_INSTANCE`, `STUB_PORT`, `STUB_CONTROL_PORT`,
+ * The settings in the environment: `STUB_ROLE`, `STUB_INSTANCE`, `STUB_PORT`, `STUB_TLS` (`true`),
+ * `STUB_FURTHER` (a list of ports), `STUB_CONTROL_PORT`,
  * `STUB_TOKEN`, `STUB_PATHS`, `STUB_BACKEND_URL`, `STUB_DATABASE_URL`. Port 0 takes any free one.
  *
  * @throws Error naming the variable that is missing or wrong.
@@ -31,6 +36,8 @@ export function readSettings(environment: Environment): Settings {
     role,
     instance: environment.STUB_INSTANCE ?? role,
     port: port(needed(environment, 'STUB_PORT'), 'STUB_PORT'),
+    tls: environment.STUB_TLS === 'true',
+    further: readPorts(environment.STUB_FURTHER ?? '[]'),
     controlPort: port(environment.STUB_CONTROL_PORT ?? `${CONTROL_PORT}`, 'STUB_CONTROL_PORT'),
     token: needed(environment, 'STUB_TOKEN'),
     paths: readPaths(needed(environment, 'STUB_PATHS')),
@@ -56,6 +63,11 @@ function port(text: string, name: string): number {
     throw new Error(`${name} must be a port, not ${text}`)
   }
   return value
+}
+
+/** A list of ports, as JSON. */
+export function readPorts(text: string): StubPort[] {
+  return JSON.parse(text) as StubPort[]
 }
 
 function readPaths(text: string): StubPaths {

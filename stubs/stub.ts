@@ -1,5 +1,6 @@
-import { createControl } from './control.ts'
+import { type Controlled, createControl } from './control.ts'
 import type { Database } from './database.ts'
+import { behindTls, beside } from './entrances.ts'
 import { Records } from './records.ts'
 import { createService } from './service.ts'
 import { ServicePort } from './service-port.ts'
@@ -20,15 +21,25 @@ export interface Stub extends AsyncDisposable {
 export async function openStub(settings: Settings): Promise<Stub> {
   const service = { settings, records: new Records(), streams: new Streams() }
   const database = await databaseOf(settings)
-  const served = new ServicePort(createService(service), settings.port)
-  const control = createControl({ ...service, database, port: served })
+  const server = createService(service)
+  const served = new ServicePort(settings.tls ? behindTls(server) : server, settings.port)
+  const further = settings.further.map(
+    ({ port, tls }) => new ServicePort(tls ? behindTls(server) : beside(server), port),
+  )
+  const all: Controlled['port'] = {
+    open: async () => (await Promise.all([served, ...further].map(each => each.open())))[0] ?? 0,
+    async close() {
+      await Promise.all([served, ...further].map(each => each.close()))
+    },
+  }
+  const control = createControl({ ...service, database, port: all })
   const controlled = new ServicePort(control, settings.controlPort)
-  const [port, controlPort] = await Promise.all([served.open(), controlled.open()])
+  const [port, controlPort] = await Promise.all([all.open(), controlled.open()])
   return {
     port,
     controlPort,
     async [Symbol.asyncDispose]() {
-      await Promise.all([served.close(), controlled.close(), database?.close()])
+      await Promise.all([all.close(), controlled.close(), database?.close()])
     },
   }
 }

@@ -23,7 +23,8 @@ export function openOne(
   deviations: Partial<Settings> = {},
 ): Promise<Stub> {
   const ports = { port: 0, controlPort: 0 }
-  return openStub({ role, instance: role, token: TOKEN, paths: PATHS, ...ports, ...deviations })
+  const settings = { role, instance: role, token: TOKEN, paths: PATHS, tls: false, further: [] }
+  return openStub({ ...settings, ...ports, ...deviations })
 }
 
 /** A frontend that forwards API requests to a backend. */

@@ -3,8 +3,7 @@ import { plainAddress } from '../../fixtures/actors.ts'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
-import { noHttps } from '../../fixtures/hosts.ts'
-import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
+import { noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
@@ -17,8 +16,8 @@ claim('headers/host-forwarded', {
   level: 'must',
   says: "Frontend and backend receive the client's Host, or are told it as X-Forwarded-Host.",
   source: { standard: 'RFC 9110 §7.2' },
-  needs: anyOf(noHttps, noWayIn),
   governedBy: { path: ({ paths }) => paths.api, directives, about: /\bhost\b/i },
+  needs: noWayIn,
   brokenBy: hostLost,
 
   async check(context) {
@@ -46,7 +45,7 @@ claim('headers/client-address-forwarded', {
   level: 'must',
   says: "The backend receives the client's real address, on every route.",
   source: { standard: 'RFC 7239 §5.2 (X-Forwarded-For as its forerunner)' },
-  needs: anyOf(noHttps, noOpenApi),
+  needs: noOpenApi,
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressLost,
 
@@ -76,7 +75,7 @@ claim('headers/no-address-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-For or X-Real-IP cannot pass as its address.",
   source: { standard: 'RFC 7239 §8.1' },
-  needs: anyOf(noHttps, noOpenApi),
+  needs: noOpenApi,
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressSpoofed,
 

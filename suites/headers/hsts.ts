@@ -3,7 +3,14 @@ import { answersOfHost, everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { hstsLost, hstsOnPrimaryAlone, hstsOverHttp } from '../../fixtures/faults/headers.ts'
-import { noHttps, secureHosts, secureServer, servedHosts } from '../../fixtures/hosts.ts'
+import {
+  noHttps,
+  noPlainHttp,
+  secureHosts,
+  secureServer,
+  servedHosts,
+} from '../../fixtures/hosts.ts'
+import { anyOf } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -51,7 +58,7 @@ claim('headers/hsts-on-every-host', {
   says: 'Hosts beside the primary one, redirects included, send Strict-Transport-Security too.',
   source: { standard: 'RFC 6797 §7.1, §11.4.2 (each host tells it for itself)' },
   needs: (contract, facts) =>
-    noHttps(contract, facts) ??
+    noHttps(contract) ??
     (!setsHsts(contract, facts, contract.hosts.primary)
       ? 'the primary host sets none either'
       : secureHosts(contract, facts).length === 1
@@ -82,6 +89,7 @@ claim('headers/no-hsts-over-http', {
   level: 'must',
   says: 'No answer over plain HTTP carries Strict-Transport-Security.',
   source: { standard: 'RFC 6797 §7.2' },
+  needs: anyOf(noHttps, noPlainHttp),
   governedBy: { path: () => '/', scheme: 'http', directives: ['add_header'], about: NAME },
   brokenBy: hstsOverHttp,
 

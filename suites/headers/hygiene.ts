@@ -3,7 +3,6 @@ import { answersAtOwnPaths, everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { repeated, versionTold } from '../../fixtures/faults/headers.ts'
-import { noHttps } from '../../fixtures/hosts.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
 /** Headers that have one value; a second one leaves it to the client which counts. */
@@ -19,7 +18,6 @@ claim('headers/no-duplicates', {
   level: 'must',
   says: 'No answer repeats a header that has a single value.',
   source: { standard: 'RFC 9110 §5.3; RFC 6797 §6.1; Fetch §4.10 (CORS check)' },
-  needs: noHttps,
   governedBy: { path: ({ paths }) => paths.api, directives: ['add_header', 'proxy_pass_header'] },
   brokenBy: repeated,
 
@@ -66,20 +64,19 @@ claim('headers/version-hidden', {
   brokenBy: versionTold,
 
   async check(context) {
-    const { client, contract, evidence, judging } = context
+    const { client, contract, topology, evidence, judging } = context
     const { primary, aliases } = contract.hosts
-    const { httpPort, httpsPort } = contract.edge
     const [https, own, ...plain] = await Promise.all([
       everyKindOfAnswer(context),
       answersAtOwnPaths(context),
-      ...[primary, ...aliases].flatMap(host =>
+      ...(contract.edge.plain ? [primary, ...aliases] : []).flatMap(host =>
         ['/', '/.env'].map(path => client.http1.request({ scheme: 'http', host, path })),
       ),
     ])
     // Whatever comes before a host is known: no HTTP at all, and plain HTTP where TLS is expected.
     const nonsense = await Promise.all(
-      [httpPort, httpsPort].map(port =>
-        client.raw({ port, bytes: 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n' }),
+      Object.keys(topology.edge.ports).map(port =>
+        client.raw({ port: Number(port), bytes: 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n' }),
       ),
     )
     const texts = [

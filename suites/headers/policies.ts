@@ -18,7 +18,7 @@ claim('headers/site-wide-not-lost', {
   says: 'A header that the configuration adds for the whole site is on every https answer, errors included.',
   source: { standard: 'nginx, ngx_http_headers_module: add_header is inherited all or not at all' },
   needs: (contract, facts) =>
-    noHttps(contract, facts) ??
+    noHttps(contract) ??
     (siteWide(contract, facts, contract.hosts.primary).length === 0
       ? 'the configuration adds no header for the whole site'
       : undefined),

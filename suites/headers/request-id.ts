@@ -2,7 +2,6 @@ import { expect } from 'vitest'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { alwaysUpgrade, oddRequestId } from '../../fixtures/faults/headers.ts'
-import { noHttps } from '../../fixtures/hosts.ts'
 import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
@@ -14,7 +13,7 @@ claim('headers/one-request-id', {
   level: 'should',
   says: "One id for each request reaches the backend: the client's valid one unchanged, or a fresh one.",
   source: { standard: 'RFC 9110 §5.3 (one value); W3C Trace Context §2 (by analogy)' },
-  needs: anyOf(noHttps, noOpenApi, (_, facts) =>
+  needs: anyOf(noOpenApi, (_, facts) =>
     idHeader(facts) === undefined ? 'the configuration forwards no request id' : undefined,
   ),
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'], about: ID },
@@ -59,12 +58,12 @@ claim('headers/upgrade-only-when-asked', {
   level: 'should',
   says: 'Connection: upgrade reaches a service only for a client that asked for it.',
   source: { standard: 'RFC 9110 §7.8' },
-  needs: anyOf(noHttps, noWayIn),
   governedBy: {
     path: ({ paths }) => paths.api,
     directives: ['proxy_set_header'],
     about: /\b(connection|upgrade)\b/i,
   },
+  needs: noWayIn,
   brokenBy: alwaysUpgrade,
 
   async check(context) {

@@ -3,14 +3,15 @@ import { type Arrival, apiRoutes, arrivals, arrived } from '../../fixtures/arriv
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { unevenOthers, unevenRoutes } from '../../fixtures/faults/headers.ts'
-import { noHttps, secureServer } from '../../fixtures/hosts.ts'
-import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
+import { secureServer } from '../../fixtures/hosts.ts'
+import { noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
 import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { pathInto } from '../../fixtures/platform/path-into.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
+import { reachesRole } from '../../fixtures/playing.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 
 /** What an edge tells of the client, and applications rely on. (The id of a request is headers/one-request-id.) */
@@ -30,7 +31,7 @@ claim('headers/same-on-every-route', {
   level: 'must',
   says: 'A forwarding header that is set for one API route is set for every API route, the stream included.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
-  needs: anyOf(noHttps, noOpenApi),
+  needs: noOpenApi,
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
   brokenBy: unevenRoutes,
 
@@ -58,7 +59,7 @@ claim('headers/same-on-other-routes', {
   level: 'should',
   says: 'A forwarding header that is set for one route is set for pages, files and every other route that is handed on.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
-  needs: anyOf(noHttps, noWayIn),
+  needs: noWayIn,
   governedBy: { path: ({ paths }) => paths.static, directives: ['proxy_set_header'] },
   brokenBy: unevenOthers,
 
@@ -108,13 +109,11 @@ function isOfApi(context: ClaimContext, path: string): boolean {
 
 /** Whether a path is handed to a service that is neither frontend nor backend. */
 function isElsewhere({ contract, facts }: ClaimContext, target: string): boolean {
-  const { hosts, frontend, backend } = contract
+  const { hosts } = contract
   const server = secureServer(contract, facts, hosts.primary)
   const outcome = server && outcomeOf(server, { target, host: hosts.primary })
   if (outcome?.kind !== 'proxy' || outcome.to.length === 0) return false
-  return !outcome.to.some(({ host, port }) =>
-    [frontend, backend].some(role => role.names.includes(host) && role.port === port),
-  )
+  return !reachesRole(contract, outcome)
 }
 
 /** Whether what is directly behind the edge was told; the client says none of these but its Host. */

@@ -4,6 +4,7 @@ import { wrongPorts } from '../../fixtures/faults/compose.ts'
 import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import type { PublishedPort } from '../../fixtures/platform/compose.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
 import { answers } from '../../fixtures/probes/reach.ts'
 
 claim('isolation/only-80-and-443', {
@@ -29,9 +30,7 @@ claim('isolation/only-80-and-443', {
     evidence('published by the compose file', published.map(show))
     const { edge } = contract
     const allowed = (port: (typeof published)[number]) =>
-      isLoopback(port) ||
-      (port.service === edge.service &&
-        [edge.httpPort, edge.httpsPort].includes(port.hostPort ?? port.containerPort))
+      isLoopback(port) || (port.service === edge.service && isWebPort(port, contract))
     const surplus = published.filter(port => !allowed(port))
     const reached = await Promise.all(
       (['frontend', 'backend'] as const).flatMap(role =>
@@ -46,12 +45,25 @@ claim('isolation/only-80-and-443', {
     for (const port of surplus) blame(port.at, 'ports', show(port))
     expect(surplus.map(show), "published besides the edge's own two").toEqual([])
     const own = published.filter(({ service }) => service === edge.service)
-    const hostPorts = own.map(({ hostPort, containerPort }) => hostPort ?? containerPort)
-    expect(hostPorts, 'published of the edge').toEqual(
-      expect.arrayContaining([edge.httpPort, edge.httpsPort]),
-    )
+    const served = [
+      ...(edge.plain ? [edge.httpPort] : []),
+      ...(edge.scheme === 'https' ? [edge.httpsPort] : []),
+    ]
+    expect(
+      own.map(({ containerPort }) => containerPort),
+      'published of the edge',
+    ).toEqual(expect.arrayContaining(served))
   },
 })
+
+/** A platform without https has its clients behind another proxy, which finds it at any port. */
+function isWebPort(
+  { hostPort, containerPort }: PublishedPort,
+  { edge: { scheme, httpPort, httpsPort } }: Contract,
+): boolean {
+  if (scheme === 'http') return containerPort === httpPort
+  return [80, 443, httpPort, httpsPort].includes(hostPort ?? containerPort)
+}
 
 /** Reachable only on the host itself: nothing of the world outside gets there. */
 function isLoopback({ hostAddress = '' }: PublishedPort): boolean {

@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { challengesLost } from '../../fixtures/faults/redirects.ts'
-import { everyHost, noAcme } from '../../fixtures/needs.ts'
+import { noPlainHttp } from '../../fixtures/hosts.ts'
+import { anyOf, everyHost, noAcme } from '../../fixtures/needs.ts'
 
 const CHALLENGES = '/.well-known/acme-challenge/'
 const SECRET = 'not to be served'
@@ -10,7 +11,7 @@ claim('redirects/acme-challenge', {
   level: ({ acme }) => acme?.level ?? 'must',
   says: 'A challenge is served over port 80 on every host, byte for byte from the webroot, and no other file of it is.',
   source: { spec: "SSL/TLS (Let's Encrypt, certbot); RFC 8555 §8.3" },
-  needs: noAcme,
+  needs: anyOf(noAcme, noPlainHttp),
   governedBy: {
     scheme: 'http',
     path: () => '/.well-known/acme-challenge/token',

@@ -2,7 +2,14 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { aliasAstray, loops, reflected } from '../../fixtures/faults/redirects.ts'
 import { follow, type Journey } from '../../fixtures/follow.ts'
-import { namedServer, noAliases, noHttps, secureHosts, servedHosts } from '../../fixtures/hosts.ts'
+import {
+  namedServer,
+  noAliases,
+  noHttps,
+  secureHosts,
+  servedHosts,
+  servedPlaces,
+} from '../../fixtures/hosts.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -16,7 +23,7 @@ claim('redirects/canonical-host', {
   level: (contract, facts) => (aliasesApart(contract, facts).length > 0 ? 'must' : 'should'),
   says: 'Alias hosts end at the primary host, in one hop from https and at most two from http, path and query kept.',
   source: { standard: 'RFC 9110 §15.4; RFC 6596 (canonical URLs)' },
-  needs: (contract, facts) => noHttps(contract, facts) ?? noAliases(contract),
+  needs: contract => noHttps(contract) ?? noAliases(contract),
   governedBy: { path: () => TARGET, host: ({ hosts }) => hosts.aliases[0] ?? '', directives },
   brokenBy: aliasAstray,
 
@@ -28,7 +35,7 @@ claim('redirects/canonical-host', {
     for (const alias of apart.length > 0 ? apart : aliases) {
       const starts = [
         ...(secure.includes(alias) ? [{ scheme: 'https' as const, most: 1 }] : []),
-        { scheme: 'http' as const, most: 2 },
+        ...(contract.edge.plain ? [{ scheme: 'http' as const, most: 2 }] : []),
       ]
       for (const { scheme, most } of starts) {
         const start = `${scheme}://${alias}${TARGET}`
@@ -64,12 +71,7 @@ claim('redirects/no-loop', {
   async check({ client, contract, facts, evidence, judging }) {
     const { paths } = contract
     const hosts = servedHosts(contract)
-    const secure = secureHosts(contract, facts)
-    const places = [
-      ...hosts.map(host => ({ scheme: 'http' as const, host })),
-      ...secure.map(host => ({ scheme: 'https' as const, host })),
-    ]
-    const starts = places.flatMap(place =>
+    const starts = servedPlaces(contract, facts).flatMap(place =>
       ['/', paths.login, paths.api.replace(/\/$/, '')].map(path => ({ ...place, path })),
     )
     const journeys = await Promise.all(
@@ -95,7 +97,7 @@ claim('redirects/unknown-host-not-reflected', {
   says: 'A Host that the platform does not serve is not put into a redirect.',
   source: { standard: 'RFC 9110 §7.2 (Host and misdirected requests)' },
   needs: (contract, facts) =>
-    noHttps(contract, facts) ??
+    noHttps(contract) ??
     (namedServer(contract, facts, contract.hosts.primary) === namedServer(contract, facts, FOREIGN)
       ? 'the platform serves any name that it is asked for'
       : undefined),
@@ -103,7 +105,9 @@ claim('redirects/unknown-host-not-reflected', {
   brokenBy: reflected,
 
   async check({ client, contract, evidence, judging }) {
-    for (const scheme of ['http', 'https'] as const) {
+    for (const scheme of contract.edge.plain
+      ? (['http', 'https'] as const)
+      : (['https'] as const)) {
       const answer = await client.http1.request({
         scheme,
         path: '/elsewhere',

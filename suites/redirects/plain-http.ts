@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { applicationOnPlain, wrongRedirect } from '../../fixtures/faults/redirects.ts'
-import { noHttps, servedHosts } from '../../fixtures/hosts.ts'
-import { everyHost } from '../../fixtures/needs.ts'
+import { noHttps, noPlainHttp, servedHosts } from '../../fixtures/hosts.ts'
+import { anyOf, everyHost } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
 const governedBy = {
@@ -18,7 +18,7 @@ claim('redirects/http-to-https', {
   level: 'must',
   says: 'Every host on port 80 answers with a permanent redirect to https, same path and query.',
   source: { spec: 'Flow Description 1 (HTTPS requests on port 443)' },
-  needs: noHttps,
+  needs: anyOf(noHttps, noPlainHttp),
   governedBy,
   brokenBy: wrongRedirect,
 
@@ -50,7 +50,7 @@ claim('redirects/no-application-on-80', {
   level: 'must',
   says: 'No method on port 80 reaches frontend or backend: a login sent there is never forwarded.',
   source: { spec: 'SSL/TLS' },
-  needs: noHttps,
+  needs: anyOf(noHttps, noPlainHttp),
   governedBy,
   brokenBy: applicationOnPlain,
 

@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { inexactTarget, injected, methodLost } from '../../fixtures/faults/redirects.ts'
-import { noHttps, secureHosts, servedHosts } from '../../fixtures/hosts.ts'
+import { noHttps, noPlainHttp, servedHosts, servedPlaces } from '../../fixtures/hosts.ts'
+import { anyOf } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
 const governedBy = {
@@ -24,7 +25,7 @@ claim('redirects/exact-target', {
   level: 'must',
   says: 'The redirect to https leaves query, percent-encoding and odd characters unchanged, doubles no slash and leaks no port.',
   source: { standard: 'RFC 9110 §10.2.2; RFC 3986 §2' },
-  needs: noHttps,
+  needs: anyOf(noHttps, noPlainHttp),
   governedBy,
   brokenBy: inexactTarget,
 
@@ -76,10 +77,9 @@ claim('redirects/no-header-injection', {
     const { api } = contract.paths
     const bare = api.replace(/\/$/, '')
     const targets = INJECTIONS.flatMap(text => [`/${text}`, `${api}${text}`, `${bare}${text}/`])
-    const requests = [
-      ...servedHosts(contract).map(host => ({ scheme: 'http' as const, host })),
-      ...secureHosts(contract, facts).map(host => ({ scheme: 'https' as const, host })),
-    ].flatMap(place => targets.map(path => ({ ...place, path })))
+    const requests = servedPlaces(contract, facts).flatMap(place =>
+      targets.map(path => ({ ...place, path })),
+    )
     const answers = await Promise.all(requests.map(request => client.http1.request(request)))
     const injected = requests.filter((request, index) => {
       const headers = answers[index]?.headers ?? []
@@ -108,11 +108,7 @@ claim('redirects/method-kept', {
 
   async check({ client, contract, facts, evidence, judging }) {
     const path = contract.paths.login
-    const places = [
-      ...servedHosts(contract).map(host => ({ scheme: 'http' as const, host })),
-      ...secureHosts(contract, facts).map(host => ({ scheme: 'https' as const, host })),
-    ]
-    for (const place of places) {
+    for (const place of servedPlaces(contract, facts)) {
       const request = { ...place, path, method: 'POST', body: '{}' }
       const answer = await client.http1.request(request)
       const url = `POST ${place.scheme}://${place.host}${path}`

@@ -33,8 +33,8 @@ claim('routing/body-limit', {
     const announced = nonce()
     const head = `POST ${path} HTTP/1.1\r\nHost: ${contract.hosts.primary}\r\n${NONCE_HEADER}: ${announced}\r\nContent-Length: ${limit + 1}\r\n\r\n`
     const refusal = await client.raw({
-      port: contract.edge.httpsPort,
-      tls: { host: contract.hosts.primary },
+      port: contract.edge.port,
+      ...(contract.edge.scheme === 'https' && { tls: { host: contract.hosts.primary } }),
       bytes: head,
     })
     evidence(`a body announced with ${limit + 1} bytes`, refusal.head?.statusLine ?? refusal.ended)

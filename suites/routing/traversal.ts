@@ -42,18 +42,14 @@ claim('routing/no-traversal', {
       // Something has to be there to leave.
       await engine.putFile(topology.edge.id, posix.join(directory, 'topology-inside.txt'), 'served')
       const bare = prefix.replace(/\/+$/, '')
+      // A path begins with a slash, also where the whole site is served.
+      const paths = WAYS_UP.map(way => `${bare}${way}${stray}`).filter(path => path.startsWith('/'))
       const answers = await Promise.all(
-        WAYS_UP.map(way => `${bare}${way}${stray}`)
-          // Below the root there is no slash to leave off.
-          .filter(path => path.startsWith('/'))
-          .map(path => client.http1.request({ scheme, host, path, fresh: true })),
+        paths.map(path => client.http1.request({ scheme, host, path, fresh: true })),
       )
       evidence(
         `${scheme}://${host}${prefix} (${directory})`,
-        answers.map(
-          answer =>
-            `${new URL(answer.url).pathname === '' ? '' : answer.url.slice(answer.url.indexOf(host) + host.length).replace(stray, '…')} ${outcomeOf(answer)}`,
-        ),
+        answers.map((answer, index) => `${paths[index]?.replace(stray, '…')} ${outcomeOf(answer)}`),
       )
       const escaped = answers.filter(({ body }) => body.includes(CONTENT))
       if (escaped.length > 0) blame(location.directive.at, 'location', location.directive.text)

@@ -146,7 +146,7 @@ function heartbeats({ contract, facts }: ClaimContext): number[] {
   const { streamIdleSeconds, heartbeatSeconds } = contract.limits
   const first = Array.from({ length: 6 }, (_, n) => (n + 1) * heartbeatSeconds)
   const host = contract.hosts.primary
-  const server = serverFor(facts.configuration, { port: contract.edge.httpsPort, host })
+  const server = serverFor(facts.configuration, { port: contract.edge.port, host })
   const location = server && locationFor(server, streamPath(contract))
   const [written] =
     location === undefined ? [] : effective(location, 'proxy_read_timeout').directives

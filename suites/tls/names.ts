@@ -12,7 +12,7 @@ claim('tls/unknown-name-not-served', {
   says: 'A client that names an unknown host, in the handshake or in the request, is not given the application.',
   source: { standard: 'RFC 9110 §7.4 (rejecting misdirected requests)' },
   needs: (contract, facts) =>
-    noHttps(contract, facts) ??
+    noHttps(contract) ??
     (namedServer(contract, facts, UNKNOWN) === namedServer(contract, facts, contract.hosts.primary)
       ? 'the platform serves any name that it is asked for'
       : undefined),
@@ -58,7 +58,7 @@ claim('tls/http2-by-alpn', {
   says: 'HTTP/2 is agreed on where it is configured, and HTTP/1.1 still works.',
   source: { standard: 'RFC 9113 §3.2; RFC 7301' },
   needs: (contract, facts) =>
-    noHttps(contract, facts) ??
+    noHttps(contract) ??
     (secureHosts(contract, facts).some(host => speaksHttp2(contract, facts, host))
       ? undefined
       : 'HTTP/2 is configured nowhere'),
