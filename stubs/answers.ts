@@ -50,13 +50,12 @@ const API_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 function backendAnswer(record: RequestRecord, paths: StubPaths): Answer {
   const path = pathOf(record.target)
-  const { rewritten = {} } = paths
-  if (path === (rewritten.login ?? atBackend(paths.login, paths))) return loginAnswer(record)
+  if (path === (paths.loginAtBackend ?? atBackend(paths.login, paths))) return loginAnswer(record)
   const refusal = unusualMethod(record, API_METHODS)
   if (refusal) return refusal
   const { method } = record
-  const stream = rewritten.stream ?? (paths.stream && atBackend(paths.stream, paths))
-  const isStream = path === stream
+  const isStream =
+    paths.stream !== undefined && path === (paths.streamAtBackend ?? atBackend(paths.stream, paths))
   if (isStream && (method === 'GET' || method === 'HEAD')) {
     const caching: Header = ['Cache-Control', 'no-cache']
     const opened = answer(200, 'text/event-stream', '', [caching])

@@ -29,8 +29,9 @@ export interface StubPaths {
   apiAtBackend: string
   login: string
   stream?: string
-  /** What the backend sees in place of those two, where it is not what becomes of every path of the API. */
-  rewritten?: { login?: string; stream?: string }
+  /** What the backend sees in place of those two, where that is not what it sees of all the API. */
+  loginAtBackend?: string
+  streamAtBackend?: string
   /** The backend answers pages, too: there is no frontend. */
   pagesAtBackend?: boolean
   /** Prefix of the frontend's immutable files. */

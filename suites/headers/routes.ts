@@ -11,6 +11,7 @@ import { locationFor } from '../../fixtures/platform/nginx/servers.ts'
 import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { pathInto } from '../../fixtures/platform/path-into.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
+import { reachesRole } from '../../fixtures/playing.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 
 /** What an edge tells of the client, and applications rely on. (The id of a request is headers/one-request-id.) */
@@ -36,7 +37,7 @@ claim('headers/same-on-every-route', {
 
   async check(context) {
     const { contract, evidence, judging } = context
-    const further = paths(context).filter(path => isOfApi(context, path))
+    const further = pathsOf(context, contract.hosts.primary).filter(path => isOfApi(context, path))
     const routes = [...new Set([...apiRoutes(contract), ...further])]
     const api = arrived(await arrivals(context, routes))
     const lacking = (names: string[], route: Arrival) =>
@@ -64,36 +65,50 @@ claim('headers/same-on-other-routes', {
 
   async check(context) {
     const { contract, evidence, judging } = context
-    const others = ['/', `${contract.paths.static}chunks/app.js`, ...paths(context)].filter(
-      path => !isOfApi(context, path),
-    )
+    const { primary, others: hosts } = contract.hosts
+    const paths = ['/', `${contract.paths.static}chunks/app.js`, ...pathsOf(context, primary)]
+    const others = paths.filter(path => !isOfApi(context, path))
     const all = await arrivals(context, [...new Set([...apiRoutes(contract), ...others])])
     const seen = all.filter(({ passed }) => passed.length > 0)
-    const told = (route: Arrival, name: string) =>
-      route.passed.length > 0 ? isSet(context, route, name) : isWritten(context, route, name)
-    for (const route of all.filter(({ path }) => others.includes(path))) {
-      // Another service than frontend and backend has no stand-in that could say what it was told.
-      if (route.passed.length === 0 && !isElsewhere(context, route.path)) continue
-      const missing = NEEDED.filter(
-        name => seen.some(other => isSet(context, other, name)) && !told(route, name),
-      )
-      const source = route.passed.length === 0 ? ', read from the configuration' : ''
-      evidence(
-        route.path,
-        `${missing.length === 0 ? 'all' : `lacks ${missing.join(', ')}`}${source}`,
-      )
-      judging({ path: route.path })
-      expect(missing, `forwarding headers that ${route.path} lacks`).toEqual([])
+    const judge = (host: string, path: string, missing: string[], source = '') => {
+      const route = host === primary ? path : `https://${host}${path}`
+      evidence(route, `${missing.length === 0 ? 'all' : `lacks ${missing.join(', ')}`}${source}`)
+      judging({ host, path })
+      expect(missing, `forwarding headers that ${route} lacks`).toEqual([])
     }
+    const usual = NEEDED.filter(name => seen.some(other => isSet(context, other, name)))
+    for (const route of seen.filter(({ path }) => others.includes(path)))
+      judge(
+        primary,
+        route.path,
+        usual.filter(name => !isSet(context, route, name)),
+      )
+    // Another service than frontend and backend has no stand-in that could say what it was told.
+    const elsewhere = others.filter(path => isElsewhere(context, path))
+    for (const [host, routes, names] of [
+      [primary, elsewhere, usual] as const,
+      ...hosts.map(host => {
+        const own = pathsOf(context, host).filter(path => isPassed(context, host, path))
+        const set = NEEDED.filter(name => own.some(path => isWritten(context, host, path, name)))
+        return [host, own, set] as const
+      }),
+    ])
+      for (const path of routes)
+        judge(
+          host,
+          path,
+          names.filter(name => !isWritten(context, host, path, name)),
+          ', read from the configuration',
+        )
   },
 })
 
 /** Most further routes that are asked for. */
 const MOST = 12
 
-/** A path into each location of the primary host that may have lost what others have. */
-function paths({ contract, facts }: ClaimContext): string[] {
-  const server = secureServer(contract, facts, contract.hosts.primary)
+/** A path into each location of a host that may have lost what others have. */
+function pathsOf({ contract, facts }: ClaimContext, host: string): string[] {
+  const server = secureServer(contract, facts, host)
   return everyLocation(server)
     .map(pathInto)
     .filter(path => path !== undefined)
@@ -108,13 +123,17 @@ function isOfApi(context: ClaimContext, path: string): boolean {
 
 /** Whether a path is handed to a service that is neither frontend nor backend. */
 function isElsewhere({ contract, facts }: ClaimContext, target: string): boolean {
-  const { hosts, frontend, backend } = contract
+  const { hosts } = contract
   const server = secureServer(contract, facts, hosts.primary)
   const outcome = server && outcomeOf(server, { target, host: hosts.primary })
   if (outcome?.kind !== 'proxy' || outcome.to.length === 0) return false
-  return !outcome.to.some(({ host, port }) =>
-    [frontend, backend].some(role => role.names.includes(host) && role.port === port),
-  )
+  return !reachesRole(contract, outcome)
+}
+
+function isPassed({ contract, facts }: ClaimContext, host: string, target: string): boolean {
+  const server = secureServer(contract, facts, host)
+  const outcome = server && outcomeOf(server, { target, host })
+  return outcome?.kind === 'proxy' && outcome.by === 'proxy_pass'
 }
 
 /** Whether what is directly behind the edge was told; the client says none of these but its Host. */
@@ -127,8 +146,13 @@ function isSet({ contract }: ClaimContext, { passed: [first] }: Arrival, name: s
 }
 
 /** Whether the configuration sets it for a route. */
-function isWritten({ contract, facts }: ClaimContext, { path }: Arrival, name: string): boolean {
-  const server = secureServer(contract, facts, contract.hosts.primary)
+function isWritten(
+  { contract, facts }: ClaimContext,
+  host: string,
+  path: string,
+  name: string,
+): boolean {
+  const server = secureServer(contract, facts, host)
   const scope: Server | Location | undefined = server && (locationFor(server, path) ?? server)
   const set = scope === undefined ? [] : effective(scope, 'proxy_set_header').directives
   return set.some(

@@ -7,10 +7,14 @@ import {
   noAliases,
   noHttps,
   secureHosts,
+  secureServer,
   servedHosts,
   servedPlaces,
 } from '../../fixtures/hosts.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { redirectHost } from '../../fixtures/platform/discover-hosts.ts'
+import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
+import type { Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -54,11 +58,20 @@ claim('redirects/canonical-host', {
 /** Aliases that do not serve the application themselves, as the files have it: they are there to lead to it. */
 function aliasesApart(contract: Contract, facts: PlatformFacts): string[] {
   const kind = (host: string) => {
-    const server = namedServer(contract, facts, host)
+    const server = servedBy(contract, facts, host)
     return server && outcomeOf(server, { target: TARGET, host }).kind
   }
   const { primary, aliases } = contract.hosts
   return aliases.filter(alias => kind(alias) !== kind(primary))
+}
+
+/** The server that answers an alias: one that is named for it, or the one for all that its own plain one leads to. */
+function servedBy(contract: Contract, facts: PlatformFacts, host: string): Server | undefined {
+  const named = namedServer(contract, facts, host)
+  if (named !== undefined) return named
+  const plain = serverFor(facts.configuration, { port: contract.edge.httpPort, host })
+  const leadsTo = plain && redirectHost(outcomeOf(plain, { target: TARGET, host }))
+  return leadsTo === host ? secureServer(contract, facts, host) : undefined
 }
 
 claim('redirects/no-loop', {

@@ -9,6 +9,7 @@ import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { samplePath } from '../../fixtures/platform/sample-path.ts'
+import { reachesRole } from '../../fixtures/playing.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
@@ -113,14 +114,7 @@ function passesUpgrade(location: Location): boolean {
 }
 
 /** Whether it goes to a server that no stand-in plays. */
-function isElsewhere(
-  path: string,
-  location: Location,
-  { frontend, backend, hosts }: Contract,
-): boolean {
-  const outcome = outcomeOf(location.server, { target: path, host: hosts.primary })
-  if (outcome.kind !== 'proxy') return true
-  return !outcome.to.some(({ host, port }) =>
-    [frontend, backend].some(role => role.names.includes(host) && role.port === port),
-  )
+function isElsewhere(path: string, location: Location, contract: Contract): boolean {
+  const { primary } = contract.hosts
+  return !reachesRole(contract, outcomeOf(location.server, { target: path, host: primary }))
 }
