@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: 'oracle',
           include: ['fixtures/oracle/*.oracle.ts'],
+          globalSetup: ['fixtures/oracle/global-setup.ts'],
           pool: 'threads',
         },
       },

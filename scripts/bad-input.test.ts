@@ -48,7 +48,12 @@ async function read(
     )
     const ms = process.threadCpuUsage(began).user / 1000
     const { status, said } = failure === undefined ? { status: 0, said: '' } : reported(failure)
-    return { status, said: said.replaceAll(`${base}/`, ''), ms, touched: fingerprint(base) !== before }
+    return {
+      status,
+      said: said.replaceAll(`${base}/`, ''),
+      ms,
+      touched: fingerprint(base) !== before,
+    }
   } finally {
     await rm(base, { recursive: true, force: true })
   }
