@@ -26,7 +26,7 @@ claim('certificates/reload-serves-new', {
     if (before.length === 0) throw new Error(`no host presents a certificate: ${all[0]?.seen}`)
     const hosts = before.map(({ host }) => host)
     const old = new Set(before.map(({ seen }) => seen))
-    await using requests = new SteadyRequests(client.http1)
+    await using requests = await SteadyRequests.begin(client.http1)
     const renewed = await engine.renewCertificates(edge.id)
     for (const { certificate, pinned } of renewed) {
       evidence(certificate, pinned.length === 0 ? 'renewed, as certbot does' : 'mounted as a file')

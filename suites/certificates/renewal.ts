@@ -3,6 +3,7 @@ import { hostsOf, others, presented } from '../../fixtures/certificate-hosts.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext, OwnRenewal } from '../../fixtures/context.ts'
 import { neverRenewed, renewedInVain, renewedTooSoon } from '../../fixtures/faults/certificates.ts'
+import { LiveStream } from '../../fixtures/live-stream.ts'
 import { noRenewal, noStream, streamPath } from '../../fixtures/needs.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
 import { type RenewalWay, renewalWay } from '../../fixtures/renewal-command.ts'
@@ -27,12 +28,14 @@ claim('certificates/renewal', {
   brokenBy: [...neverRenewed, ...renewedInVain],
 
   async check(context) {
-    const { contract, facts, ownRenewal, engine, evidence } = context
+    const { contract, facts, backend, ownRenewal, engine, evidence } = context
     const own = await ownRenewal()
     const way = renewalWay(contract, facts, own.lineages)
     evidence('renewed by', way.said)
-    await using stream = await liveStream(context, own)
-    await using requests = new SteadyRequests(own.client.http1)
+    await using stream = noStream(contract, facts)
+      ? undefined
+      : await LiveStream.open(own.client.http1, backend, streamPath(contract))
+    await using requests = await SteadyRequests.begin(own.client.http1)
     await expectRenewed(context, own, way, { dueDays: 62, leftDays: 28 })
     if (!way.reloads) {
       const { refused, tookMs } = await engine.reload(own.edge.id)
@@ -40,7 +43,11 @@ claim('certificates/renewal', {
       expect(refused, 'what nginx says against the reload').toBeUndefined()
     }
     await expectPresented(context, own)
-    await stream?.expectAlive()
+    const event = await stream?.deliver()
+    evidence('event stream', event?.lastSeen ?? 'none could be opened')
+    expect(event?.delivered, 'an event after the renewal, on a stream opened before').not.toBe(
+      false,
+    )
     const { sent, failed } = await requests.stop()
     evidence('requests meanwhile', `${sent} sent, ${failed.length} failed`)
     expect(failed, 'requests that failed').toEqual([])
@@ -64,11 +71,13 @@ async function expectRenewed(
     `renewal, ${when}`,
     `${lineages.length - left.length} of ${lineages.length} renewed in ${tookMs} ms, exit status ${exitCode}`,
   )
-  if (left.length > 0 && !way.reloads && !output.includes('The Certificate Authority reported'))
-    throw new Error(`certbot failed for a reason of its own: ${output.trim().slice(-500)}`)
+  const reported = output.indexOf('The Certificate Authority reported')
+  const said = reported === -1 ? output.trim().slice(-500) : output.slice(reported).slice(0, 500)
+  if (left.length > 0 && !way.reloads && reported === -1)
+    throw new Error(`certbot failed for a reason of its own: ${said}`)
   const [host] = left.flatMap(({ hosts }) => hosts)
   if (host !== undefined) {
-    evidence(`what was said, ${when}`, output.trim().slice(-500))
+    evidence(`what was said, ${when}`, said)
     judging({ scheme: 'http', host, path: governedBy.path() })
   }
   expect(
@@ -98,26 +107,6 @@ async function expectPresented({ evidence }: ClaimContext, own: OwnRenewal): Pro
     others(all).map(({ host }) => host),
     'hosts that do not present their new certificate',
   ).toEqual([])
-}
-
-/** An open event stream, where the platform has one. */
-async function liveStream(
-  { contract, facts, backend, evidence, nonce }: ClaimContext,
-  own: OwnRenewal,
-) {
-  if (noStream(contract, facts) !== undefined) return undefined
-  const stream = own.client.http1.openEventStream(streamPath(contract))
-  const held = await backend.nextStream(stream.nonce)
-  return {
-    async expectAlive(): Promise<void> {
-      const text = nonce()
-      await held.send(`data: ${text}\n\n`)
-      const event = await stream.nextEvent({ withinMs: patience.timerFiresMs })
-      evidence('the event stream that was open all the while', event.lastSeen)
-      expect(event.data, 'an event after the renewal, on a stream opened before').toBe(text)
-    },
-    [Symbol.asyncDispose]: () => stream.close(),
-  }
 }
 
 /** How long certificates live, the usual and the short ones, and when they are looked at, in days. */

@@ -1,14 +1,12 @@
 import { expect } from 'vitest'
-import type { HeldStream } from '../../fixtures/actors.ts'
 import { others, presented } from '../../fixtures/certificate-hosts.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { cutByReload } from '../../fixtures/faults/sse.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
+import { LiveStream } from '../../fixtures/live-stream.ts'
 import { anyOf, noCertificates, noStream, streamPath } from '../../fixtures/needs.ts'
-import { patience } from '../../fixtures/patience.ts'
-import type { EventStream } from '../../fixtures/probes/event-stream.ts'
 import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
 
 claim('sse/survives-reload', {
@@ -27,11 +25,12 @@ claim('sse/survives-reload', {
     await using open = new AsyncDisposableStack()
     const streams = await Promise.all(
       client.both.map(async probe => {
-        const stream = open.use(probe.openEventStream(streamPath(contract)))
-        return { over: probe.protocol, stream, held: await backend.nextStream(stream.nonce) }
+        const stream = await LiveStream.open(probe, backend, streamPath(contract))
+        if (stream === undefined)
+          throw new Error(`no event comes through over ${probe.protocol}, without any reload`)
+        return open.use(stream)
       }),
     )
-    await Promise.all(streams.map(each => expectEvent('before the reload', each, context)))
 
     // A renewed certificate is the mark by which the new configuration is known, on every platform.
     const renewed = await engine.renewCertificates(edge.id)
@@ -43,7 +42,7 @@ claim('sse/survives-reload', {
     const isNew = shown !== undefined && others([shown]).length === 0
     evidence(`${host}, after the reload`, isNew ? 'the new certificate' : shown?.seen)
     expect(isNew, `a new connection to ${host} gets the new configuration`).toBe(true)
-    await Promise.all(streams.map(each => expectEvent('after the reload', each, context)))
+    await Promise.all(streams.map(each => expectEvent(each, 'after the reload', context)))
 
     // Whatever ends old workers runs out meanwhile; the silence itself is one that the edge allows.
     const silence = Math.floor(
@@ -52,19 +51,16 @@ claim('sse/survives-reload', {
     await own.moveClock(silence)
     await expectClockMoved(own, silence)
     const later = `${(silence / 3600).toFixed(1)} hours after the reload`
-    await Promise.all(streams.map(each => expectEvent(later, each, context)))
+    await Promise.all(streams.map(each => expectEvent(each, later, context)))
   },
 })
 
-/** Sends an event through an open stream, and waits for it. */
 async function expectEvent(
+  stream: LiveStream,
   when: string,
-  { over, stream, held }: { over: string; stream: EventStream; held: HeldStream },
-  { evidence, nonce }: ClaimContext,
+  { evidence }: ClaimContext,
 ): Promise<void> {
-  const text = nonce()
-  await held.send(`data: ${text}\n\n`)
-  const event = await stream.nextEvent({ withinMs: patience.timerFiresMs })
-  evidence(`over ${over}, ${when}`, event.lastSeen)
-  expect(event.data, `an event ${when}, over ${over}`).toBe(text)
+  const { delivered, lastSeen } = await stream.deliver()
+  evidence(`over ${stream.protocol}, ${when}`, lastSeen)
+  expect(delivered, `an event ${when}, over ${stream.protocol}`).toBe(true)
 }
