@@ -11,7 +11,9 @@ import { freePort, openOne } from './testing/loopback.ts'
 test('one server is entered at several ports, in plain text and over TLS', async () => {
   const authority = await createTestAuthority('entrances')
   const { key, certificate } = await authority.issue('localhost')
-  const server = createServer((req, res) => res.end(`${req.url} at ${req.socket.localPort}`))
+  const server = createServer((req, res) =>
+    res.end(`${req.url} at ${req.socket.localPort}${'encrypted' in req.socket ? ' over TLS' : ''}`),
+  )
   const plain = new ServicePort(beside(server), 0)
   const secure = new ServicePort(behindTls(server, { key, cert: certificate }), 0)
   const [plainPort, securePort] = await Promise.all([plain.open(), secure.open()])
@@ -21,7 +23,7 @@ test('one server is entered at several ports, in plain text and over TLS', async
   const body = await new Promise<string>((resolve, reject) => {
     get({ ...url, ca: authority.root, agent: false }, res => resolve(text(res))).on('error', reject)
   })
-  expect(body).toBe(`/b at ${securePort}`)
+  expect(body).toBe(`/b at ${securePort} over TLS`)
   await Promise.all([plain.close(), secure.close()])
 })
 

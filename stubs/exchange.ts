@@ -81,6 +81,7 @@ export function beginRecord(req: IncomingMessage, by: Recorder) {
     headers,
     peer: peerOf(req.socket),
     localPort: further.some(each => each.port === localPort) ? port : localPort,
+    ...('encrypted' in req.socket && { encrypted: true as const }),
     body: { bytes: 0, sha256: '', complete: false },
     receivedAt: Date.now(),
   }

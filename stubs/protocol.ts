@@ -89,6 +89,8 @@ export interface RequestRecord {
   peer: { address: string; port: number }
   /** The port it came in on; the service's own, where a further one is taken for it. */
   localPort: number
+  /** It came over TLS, at a port that speaks it. */
+  encrypted?: true
   /** `sha256` (hexadecimal) is empty until the body has ended, whole or cut off. */
   body: { bytes: number; sha256: string; complete: boolean }
   /** Those after a body in chunks, where there were any. */

@@ -32,9 +32,15 @@ claim('isolation/plain-inside', {
       )
       const arrived = await actor.requests(id)
       evidence(`at the ${role}`, {
-        'requests in plain HTTP': arrived.map(({ method, target }) => `${method} ${target}`),
+        'requests in plain HTTP': arrived
+          .filter(({ encrypted }) => encrypted === undefined)
+          .map(({ method, target }) => `${method} ${target}`),
         'TLS handshakes': handshakes.length,
       })
+      expect(
+        arrived.filter(({ encrypted }) => encrypted === true).map(({ target }) => target),
+        `requests that reached the ${role} over TLS`,
+      ).toEqual([])
       expect(handshakes.length, `TLS handshakes that reached the ${role}`).toBe(0)
       if (hops.some(hop => hop === role) && answer.status === 200)
         expect(arrived.length, `requests in plain HTTP that reached the ${role}`).toBeGreaterThan(0)
