@@ -88,7 +88,7 @@ claim('headers/same-on-other-routes', {
     for (const [host, routes, names] of [
       [primary, elsewhere, usual] as const,
       ...hosts.map(host => {
-        const own = pathsOf(context, host).filter(path => isPassed(context, host, path))
+        const own = pathsOf(context, host)
         const set = NEEDED.filter(name => own.some(path => isWritten(context, host, path, name)))
         return [host, own, set] as const
       }),
@@ -104,14 +104,20 @@ claim('headers/same-on-other-routes', {
 })
 
 /** Most further routes that are asked for. */
-const MOST = 12
+const MOST = 20
 
-/** A path into each location of a host that may have lost what others have. */
+/** A path into each location of a host that hands requests on, and may have lost what others have. */
 function pathsOf({ contract, facts }: ClaimContext, host: string): string[] {
   const server = secureServer(contract, facts, host)
+  if (server === undefined) return []
+  const isPassed = (target: string) => {
+    const outcome = outcomeOf(server, { target, host })
+    return outcome.kind === 'proxy' && outcome.by === 'proxy_pass'
+  }
   return everyLocation(server)
     .map(pathInto)
     .filter(path => path !== undefined)
+    .filter(isPassed)
     .slice(0, MOST)
 }
 
@@ -128,12 +134,6 @@ function isElsewhere({ contract, facts }: ClaimContext, target: string): boolean
   const outcome = server && outcomeOf(server, { target, host: hosts.primary })
   if (outcome?.kind !== 'proxy' || outcome.to.length === 0) return false
   return !reachesRole(contract, outcome)
-}
-
-function isPassed({ contract, facts }: ClaimContext, host: string, target: string): boolean {
-  const server = secureServer(contract, facts, host)
-  const outcome = server && outcomeOf(server, { target, host })
-  return outcome?.kind === 'proxy' && outcome.by === 'proxy_pass'
 }
 
 /** Whether what is directly behind the edge was told; the client says none of these but its Host. */
