@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import { InputError } from '../fixtures/platform/input-error.ts'
+import { printable } from '../fixtures/printable.ts'
 import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 
 /**
@@ -12,7 +13,7 @@ export function reportFailure(error: unknown): number {
     return error instanceof InputError ? 2 : 3
   }
   process.stderr.write(
-    `This is a defect of the suite, not of the platform:\n${(error as Error)?.stack ?? error}\n`,
+    `This is a defect of the suite, not of the platform:\n${printable(String((error as Error)?.stack ?? error))}\n`,
   )
   return 3
 }

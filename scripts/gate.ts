@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { InputError } from '../fixtures/platform/input-error.ts'
+import { printableJson } from '../fixtures/printable.ts'
 import type { Run } from '../fixtures/run.ts'
 import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { Collector } from '../fixtures/verdict/collector.ts'
@@ -100,7 +101,7 @@ async function assemble(
 }
 
 async function report(verdict: Verdict, options: GateOptions): Promise<void> {
-  const json = `${JSON.stringify(verdict, null, 2)}\n`
+  const json = `${printableJson(verdict)}\n`
   await mkdir(options.report, { recursive: true })
   await writeFile(join(options.report, 'verdict.json'), json)
   if (options.json) await print(process.stdout, json)

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { inOneLine } from '../fixtures/printable.ts'
 
 /**
  * Says on standard error what is going on: one line that is written over in a terminal, plain lines elsewhere.
@@ -8,7 +9,8 @@ export class ProgressLine {
   private readonly began = performance.now()
   private open = false
 
-  readonly say = (text: string): void => {
+  readonly say = (news: string): void => {
+    const text = inOneLine(news)
     const seconds = ((performance.now() - this.began) / 1000).toFixed(1).padStart(5)
     const line = `${styleText('gray', `${seconds} s`, { stream: this.stream })}  ${text}`
     if (!this.stream.isTTY) {
