@@ -30,6 +30,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'oracle',
+          include: ['fixtures/oracle/*.oracle.ts'],
+          globalSetup: ['fixtures/oracle/global-setup.ts'],
+          pool: 'threads',
+        },
+      },
+      {
+        test: {
           name: 'refactorings',
           include: ['suites/in-other-words.ts'],
           globalSetup: ['fixtures/global-setup.ts'],
