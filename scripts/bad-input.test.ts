@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
 import { InputError } from '../fixtures/platform/input-error.ts'
 import { readPlatform } from '../fixtures/platform/read-platform.ts'
@@ -30,32 +32,79 @@ for (const [subject, cases] of Object.entries(badInputs))
     })
   })
 
+test('what may not be read', { timeout: 60_000 }, async () => {
+  await using platform = await written(SOUND)
+  await chmod(platform.root, 0o755)
+  await chmod(join(platform.root, 'nginx/nginx.conf'), 0)
+  // The superuser may read everything.
+  const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  const script = `
+    const { readPlatform } = await import(${JSON.stringify(besides('../fixtures/platform/read-platform.ts'))})
+    const { reportFailure } = await import(${JSON.stringify(besides('failure.ts'))})
+    process.exitCode = await readPlatform({ root: '.' }).then(() => 0, reportFailure)`
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    ...nobody,
+    cwd: platform.root,
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe(
+    '✗ nginx/nginx.conf: it may not be read\n  → Give the current user the right to read it.\n',
+  )
+  expect(status).toBe(2)
+})
+
+test('the gate itself ends with 2, one message, and nothing touched', {
+  timeout: 120_000,
+}, async () => {
+  await using platform = await written({ ...SOUND, 'nginx/nginx.conf': 'events {' })
+  const before = fingerprint(platform.root)
+  const gate = fileURLToPath(new URL('gate.ts', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [gate, '--platform', platform.root, '--json', '--report', join(platform.root, 'report')],
+    { encoding: 'utf8' },
+  )
+  expect(stderr.split('\n').filter(line => !/^ *[\d.]+ s {2}/.test(line))).toEqual([
+    '✗ nginx/nginx.conf:1:9: unexpected end of file, expecting "}"',
+    '  → The block "events {" of line 1 is never closed; add its "}".',
+    '',
+  ])
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  await rm(join(platform.root, 'report'), { recursive: true, force: true })
+  expect(fingerprint(platform.root)).toBe(before)
+})
+
+function besides(path: string): string {
+  return new URL(path, import.meta.url).href
+}
+
+async function written(files: Record<string, Entry>): Promise<AsyncDisposable & { root: string }> {
+  const root = await mkdtemp(join(tmpdir(), 'bad-input-'))
+  for (const [path, entry] of Object.entries(files)) await put(join(root, path), entry)
+  return { root, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) }
+}
+
 async function read(
   bad: BadInput,
 ): Promise<{ status: number; said: string; ms: number; touched: boolean }> {
-  const base = await mkdtemp(join(tmpdir(), 'bad-input-'))
-  try {
-    for (const [path, entry] of Object.entries(bad.only ?? { ...SOUND, ...bad.files }))
-      if (entry !== undefined) await put(join(base, path), entry)
-    const before = fingerprint(base)
-    const began = process.threadCpuUsage()
-    const failure = await readPlatform({
-      ...bad.options,
-      root: join(base, bad.options?.root ?? ''),
-    }).then(
-      () => undefined,
-      (error: unknown) => error ?? 'nothing',
-    )
-    const ms = process.threadCpuUsage(began).user / 1000
-    const { status, said } = failure === undefined ? { status: 0, said: '' } : reported(failure)
-    return {
-      status,
-      said: said.replaceAll(`${base}/`, ''),
-      ms,
-      touched: fingerprint(base) !== before,
-    }
-  } finally {
-    await rm(base, { recursive: true, force: true })
+  await using platform = await written(bad.only ?? { ...SOUND, ...bad.files })
+  const { root } = platform
+  const before = fingerprint(root)
+  const began = process.threadCpuUsage()
+  const failure = await readPlatform({
+    ...bad.options,
+    root: join(root, bad.options?.root ?? ''),
+  }).then(
+    () => undefined,
+    (error: unknown) => error ?? 'nothing',
+  )
+  const ms = process.threadCpuUsage(began).user / 1000
+  const { status, said } = failure === undefined ? { status: 0, said: '' } : reported(failure)
+  return {
+    status,
+    said: said.replaceAll(`${root}/`, ''),
+    ms,
+    touched: fingerprint(root) !== before,
   }
 }
 

@@ -7,8 +7,8 @@ export type Entry = string | Buffer | { directory: true } | { link: string }
 /** A platform with one thing wrong, and what a person is told of it. */
 export interface BadInput {
   what: string
-  /** In place of the sound platform's own, or beside them; undefined takes one away. */
-  files?: Record<string, Entry | undefined>
+  /** In place of the sound platform's own, or beside them. */
+  files?: Record<string, Entry>
   /** The whole platform, in place of the sound one. */
   only?: Record<string, Entry>
   options?: Partial<PlatformOptions>
@@ -538,6 +538,12 @@ const names: BadInput[] = [
     files: compose(
       'services:\n  "a; touch pwned":\n    image: "nginx:$(touch pwned)"\n    container_name: "`touch pwned`"\n',
     ),
+    says: 'compose.yaml:2:3: "a; touch pwned" is no name of a service',
+  },
+  {
+    what: 'a network for a shell',
+    files: compose('services:\n  nginx:\n    image: nginx\nnetworks:\n  "$(touch pwned)": {}\n'),
+    says: 'compose.yaml:5:3: "$(touch pwned)" is no name of a network',
   },
 ]
 
