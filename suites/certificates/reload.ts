@@ -29,7 +29,7 @@ claim('certificates/reload-serves-new', {
     await using requests = await SteadyRequests.begin(client.http1)
     const renewed = await engine.renewCertificates(edge.id)
     for (const { certificate, pinned } of renewed) {
-      evidence(certificate, pinned.length === 0 ? 'renewed, as certbot does' : 'mounted as a file')
+      evidence(certificate, pinned.length === 0 ? 'renewed' : 'mounted as a file')
       for (const { path, source, at } of pinned) {
         evidence(
           `${path} (read from the compose file)`,
