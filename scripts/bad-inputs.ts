@@ -541,6 +541,11 @@ const names: BadInput[] = [
     says: 'compose.yaml:2:3: "a; touch pwned" is no name of a service',
   },
   {
+    what: 'an image for a shell',
+    files: compose('services:\n  nginx:\n    image: "nginx:$(touch pwned)"\n'),
+    says: 'compose.yaml:3:12: "nginx:$(touch pwned)" is no reference of an image',
+  },
+  {
     what: 'a network for a shell',
     files: compose('services:\n  nginx:\n    image: nginx\nnetworks:\n  "$(touch pwned)": {}\n'),
     says: 'compose.yaml:5:3: "$(touch pwned)" is no name of a network',
