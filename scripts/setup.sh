@@ -47,6 +47,8 @@ dependencies_are_there() {
 bring_dependencies() {
   dependencies_are_there && return
   command -v npm >/dev/null || fail 'npm is not on the path.' 'Install Node.js 20 or later, which brings npm.'
+  # npm ci empties what it finds, also at the other end of a link.
+  [ -L node_modules ] && fail 'node_modules is a link, and what it leads to is not what package-lock.json asks for.' 'Remove the link: the set-up then installs the dependencies here.'
   say 'installing dependencies (npm ci)'
   npm ci --no-audit --no-fund --loglevel=error >&2 ||
     fail 'npm ci failed.' 'See its message above; an npm registry has to be within reach.'

@@ -4,7 +4,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { newNotServed } from '../../fixtures/faults/certificates.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
 import { anyOf, noCertificates } from '../../fixtures/needs.ts'
-import { SteadyRequests } from '../../fixtures/steady-requests.ts'
+import { steadyPages } from '../../fixtures/steady-pages.ts'
 
 claim('certificates/reload-serves-new', {
   level: 'must',
@@ -26,7 +26,7 @@ claim('certificates/reload-serves-new', {
     if (before.length === 0) throw new Error(`no host presents a certificate: ${all[0]?.seen}`)
     const hosts = before.map(({ host }) => host)
     const old = new Set(before.map(({ seen }) => seen))
-    await using requests = await SteadyRequests.begin(client.http1)
+    await using requests = await steadyPages(client.http1)
     const renewed = await engine.renewCertificates(edge.id)
     for (const { certificate, pinned } of renewed) {
       evidence(certificate, pinned.length === 0 ? 'renewed' : 'mounted as a file')

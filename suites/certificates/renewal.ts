@@ -7,7 +7,7 @@ import { LiveStream } from '../../fixtures/live-stream.ts'
 import { noRenewal, noStream, streamPath } from '../../fixtures/needs.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
 import { type RenewalWay, renewalWay } from '../../fixtures/renewal-command.ts'
-import { SteadyRequests } from '../../fixtures/steady-requests.ts'
+import { steadyPages } from '../../fixtures/steady-pages.ts'
 
 const DAY = 24 * 60 * 60
 
@@ -35,7 +35,7 @@ claim('certificates/renewal', {
     await using stream = noStream(contract, facts)
       ? undefined
       : await LiveStream.open(own.client.http1, backend, streamPath(contract))
-    await using requests = await SteadyRequests.begin(own.client.http1)
+    await using requests = await steadyPages(own.client.http1)
     await expectRenewed(context, own, way, { dueDays: 62, leftDays: 28 })
     if (!way.reloads) {
       const { refused, tookMs } = await engine.reload(own.edge.id)
