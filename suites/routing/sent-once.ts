@@ -51,6 +51,7 @@ claim('routing/not-sent-twice', {
         })
       for (const { title, answer, arrived } of await atItsPace(context, path, asks, {
         requestsEach: 2,
+        failing: true,
       })) {
         const counts = Object.fromEntries(
           ['frontend', 'backend'].map(role => [
