@@ -10,8 +10,8 @@ import { reportFailure } from './failure.ts'
 type Signal = (typeof SIGNALS)[number]
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** How many suites run side by side: claims wait more than they work, and two cores are enough for this many. */
-const WORKERS = 2
+/** How many suites run side by side: claims wait more than they work, drills most of all, so three keep two cores busy. */
+const WORKERS = 3
 
 /**
  * Runs the suites on a platform: the topology starts while the test runner loads, and is gone afterwards,
