@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { styleText } from 'node:util'
-import { type Style, STYLES } from '../fixtures/platform/foreign-styles.ts'
+import { STYLES, type Style } from '../fixtures/platform/foreign-styles.ts'
 import { temporaryPlatform } from '../fixtures/platform/temporary-platform.ts'
 import type { Verdict } from '../fixtures/verdict/schema.ts'
 

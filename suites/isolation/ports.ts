@@ -49,10 +49,13 @@ claim('isolation/only-80-and-443', {
       ...(edge.plain ? [edge.httpPort] : []),
       ...(edge.scheme === 'https' ? [edge.httpsPort] : []),
     ]
+    // On the host's own network whatever it listens on is the host's.
+    if (services.find(({ name }) => name === edge.service)?.networkMode === 'host') return
+    const ports = own.map(({ containerPort }) => containerPort)
     expect(
-      own.map(({ containerPort }) => containerPort),
-      'published of the edge',
-    ).toEqual(expect.arrayContaining(served))
+      served.filter(port => !ports.includes(port)),
+      `ports that the edge serves and that are not published (published: ${ports.join(', ') || 'none'})`,
+    ).toEqual([])
   },
 })
 
