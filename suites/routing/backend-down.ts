@@ -7,11 +7,11 @@ import { anyPage, apiPath, firstHop } from '../../fixtures/faults/ways.ts'
 import { noFrontend, noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
 import { mayAsk } from '../../fixtures/pace.ts'
 import { patience } from '../../fixtures/patience.ts'
-import type { Contract } from '../../fixtures/platform/contract.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { askSeveral, EdgeTime } from '../../fixtures/recovery.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
+import { mostServers } from '../../fixtures/several-servers.ts'
 import { steadyTraffic } from '../../fixtures/steady-traffic.ts'
 
 /** What an edge says in place of a service that it cannot reach (RFC 9110 §15.6.3–5). */
@@ -102,10 +102,10 @@ async function vanishes(drill: Drill, role: Service): Promise<void> {
   const { isOver, soon } = watched(pending)
   if (!(await own[role].isDialled()) && !isOver())
     throw new Error(`the edge neither answers nor dials the ${role}`)
-  const seconds = connectSeconds(contract) + MARGIN
+  const seconds = connectSeconds(context) + MARGIN
   if (!isOver()) await time.passes(seconds)
   const answer = await soon()
-  const within = `${connectSeconds(contract)} s after it could not be connected to`
+  const within = `${connectSeconds(context)} s after it could not be connected to`
   evidence(`the ${role} vanished: the answer within ${within}`, answer ? told(answer) : 'none')
   if (!GONE.includes(answer?.status ?? 0)) blames(drill, 'proxy_connect_timeout')
   expect(GONE, `status within ${within}, the ${role} vanished`).toContain(answer?.status)
@@ -136,10 +136,12 @@ async function goesSilent(drill: Drill, role: Service): Promise<void> {
 }
 
 /** How long nginx may try to connect, in seconds. Who promises no time for it, has promised one for answers. */
-function connectSeconds({ limits, writtenLimits }: Contract): number {
+function connectSeconds(context: ClaimContext): number {
+  const { limits, writtenLimits } = context.contract
   return writtenLimits.includes('connectSeconds')
     ? limits.connectSeconds
-    : Math.max(limits.answerSeconds, NGINX_CONNECTS)
+    : // Each server of an upstream may be tried.
+      Math.max(limits.answerSeconds, NGINX_CONNECTS * mostServers(context))
 }
 
 /** Longer than it takes to move a clock and look: it is the clock that ends these requests. */

@@ -86,7 +86,8 @@ async function inBrowser(
   { contract, evidence, nonce }: ClaimContext,
   own: OwnTopology,
 ): Promise<Reader> {
-  const { origin } = new URL(`https://${contract.hosts.primary}:${contract.edge.httpsPort}`)
+  const { scheme, port } = contract.edge
+  const { origin } = new URL(`${scheme}://${contract.hosts.primary}:${port}`)
   const [name, value] = COOKIE
   const request = { origin, path: streamPath(contract), nonce: nonce(), cookies: { [name]: value } }
   const browser = await own.openBrowser()
