@@ -20,12 +20,13 @@ const WITHIN_MS = 10 * 60_000
 const claims = await everyClaim()
 const { mutation } = currentRun()
 const chosen = new Set(mutation?.chosen)
-const mutants = mutation === undefined ? [] : everyMutant(new Sources(mutation.files))
+const sources = mutation && new Sources(mutation.files)
+const mutants = sources === undefined ? [] : everyMutant(sources)
 for (const mutant of mutants.filter(({ name }) => chosen.has(name)))
   test(mutant.name, { meta: { mutant: { mutant: mutant.name } }, timeout: WITHIN_MS }, async ({
     task,
   }) => {
-    const record = await hunt(mutant, claims)
+    const record = await hunt(mutant, claims, sources as Sources)
     task.meta.mutant = record
     if (record.outcome === 'survived' || record.outcome === 'unproven')
       throw new Error(`${record.outcome}: ${record.message ?? 'every claim passes all the same'}`)
