@@ -49,6 +49,17 @@ export default defineConfig({
           chaiConfig: { truncateThreshold: 0 },
         },
       },
+      {
+        test: {
+          name: 'mutants',
+          include: ['suites/mutants.ts'],
+          globalSetup: ['fixtures/global-setup.ts'],
+          pool: 'threads',
+          isolate: false,
+          sequence: { concurrent: true },
+          chaiConfig: { truncateThreshold: 0 },
+        },
+      },
     ],
   },
 })

@@ -1,0 +1,33 @@
+import { test } from 'vitest'
+import { hunt } from '../fixtures/hunt.ts'
+import { Sources } from '../fixtures/platform/change/sources.ts'
+import { everyMutant } from '../fixtures/platform/mutation/every.ts'
+import type { MutantRecord } from '../fixtures/verdict/mutation-schema.ts'
+import { currentRun } from '../fixtures/worker-run.ts'
+import { everyClaim } from './every-claim.ts'
+
+// Not a claim about a platform but about the claims: how many injected faults they catch.
+
+declare module 'vitest' {
+  interface TaskMeta {
+    mutant?: Pick<MutantRecord, 'mutant'> & Partial<MutantRecord>
+  }
+}
+
+/** Longest a mutant may take, its turn included. Patience, not a promise. */
+const WITHIN_MS = 10 * 60_000
+
+const claims = await everyClaim()
+const { mutation } = currentRun()
+const chosen = new Set(mutation?.chosen)
+const sources = mutation && new Sources(mutation.files)
+const mutants = sources === undefined ? [] : everyMutant(sources)
+for (const mutant of mutants.filter(({ name }) => chosen.has(name)))
+  test(mutant.name, { meta: { mutant: { mutant: mutant.name } }, timeout: WITHIN_MS }, async ({
+    task,
+  }) => {
+    const record = await hunt(mutant, claims, sources as Sources)
+    task.meta.mutant = record
+    if (record.outcome === 'survived' || record.outcome === 'unproven')
+      throw new Error(`${record.outcome}: ${record.message ?? 'every claim passes all the same'}`)
+  })
