@@ -32,7 +32,7 @@ the topology.
 `
 
 // Several platforms share a machine, which is not what they are judged for. Worker threads read it.
-process.env.TOPOLOGY_PATIENCE ??= '4'
+process.env.TOPOLOGY_PATIENCE ??= '2'
 
 process.exitCode = await main().catch(reportFailure)
 // Sockets of an engine that was spoken to may stay open for a while; nothing waits for them.

@@ -31,7 +31,7 @@ export async function seekRemedies(
   }
   // Several edges share a machine, which is not what they are judged for. Worker threads read it.
   const { TOPOLOGY_PATIENCE } = process.env
-  process.env.TOPOLOGY_PATIENCE ??= '4'
+  process.env.TOPOLOGY_PATIENCE ??= '2'
   const collector = new RemedyCollector((claim, { change, tried }) =>
     progress(`${change === undefined ? `no remedy among ${tried}` : 'a remedy'} for ${claim}`),
   )
