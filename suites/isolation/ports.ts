@@ -22,7 +22,7 @@ claim('isolation/only-80-and-443', {
   },
   brokenBy: wrongPorts,
 
-  async check({ contract, facts, topology, blame, evidence }) {
+  async check({ contract, facts, topology, blame, judging, evidence }) {
     const services = facts.compose?.services ?? []
     const published = services.flatMap(({ name, ports }) =>
       ports.map(port => ({ service: name, ...port })),
@@ -43,6 +43,7 @@ claim('isolation/only-80-and-443', {
     )
     if (reached.length > 0) evidence('answering from outside besides the edge', reached)
     for (const port of surplus) blame(port.at, 'ports', show(port))
+    if (surplus.length > 0) judging({ compose: [] })
     expect(surplus.map(show), "published besides the edge's own two").toEqual([])
     const own = published.filter(({ service }) => service === edge.service)
     const served = [
@@ -51,6 +52,7 @@ claim('isolation/only-80-and-443', {
     ]
     // On the host's own network whatever it listens on is the host's.
     if (services.find(({ name }) => name === edge.service)?.networkMode === 'host') return
+    judging({ compose: [{ service: edge.service, keys: ['ports'] }] })
     const ports = own.map(({ containerPort }) => containerPort)
     expect(
       served.filter(port => !ports.includes(port)),
