@@ -24,7 +24,7 @@ claim('isolation/only-80-and-443', {
   },
   brokenBy: wrongPorts,
 
-  async check({ contract, facts, topology, blame, evidence }) {
+  async check({ contract, facts, topology, blame, judging, evidence }) {
     const services = facts.compose?.services ?? []
     const published = services.flatMap(({ name, ports }) =>
       ports.map(port => ({ service: name, ...port })),
@@ -45,6 +45,7 @@ claim('isolation/only-80-and-443', {
     )
     if (reached.length > 0) evidence('answering from outside besides the edge', reached)
     for (const port of surplus) blame(port.at, 'ports', show(port))
+    if (surplus.length > 0) judging({ compose: [] })
     expect(surplus.map(show), "published besides the edge's own two").toEqual([])
     const own = published.filter(({ service }) => service === edge.service)
     const crossed = own.filter(port => isCrossed(port, contract, facts))
@@ -56,9 +57,14 @@ claim('isolation/only-80-and-443', {
     ]
     // On the host's own network whatever it listens on is the host's.
     if (services.find(({ name }) => name === edge.service)?.networkMode === 'host') return
-    const ports = own.filter(isReached(own)).map(({ containerPort }) => containerPort)
+    judging({ compose: [{ service: edge.service, keys: ['ports'] }] })
+    const reaches = isReached(own)
+    const ports = own.filter(reaches).map(({ containerPort }) => containerPort)
+    const lost = served.filter(port => !ports.includes(port))
+    for (const port of own.filter(each => !reaches(each) && lost.includes(each.containerPort)))
+      blame(port.at, 'ports', show(port))
     expect(
-      served.filter(port => !ports.includes(port)),
+      lost,
       `ports that the edge serves and that are not published (published: ${own.map(show).join(', ') || 'none'})`,
     ).toEqual([])
   },
