@@ -51,6 +51,29 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'remedies',
+          include: ['suites/remedies.ts'],
+          globalSetup: ['fixtures/global-setup.ts'],
+          pool: 'threads',
+          isolate: false,
+          chaiConfig: { truncateThreshold: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'mended-controls',
+          include: ['suites/mended-controls.ts'],
+          globalSetup: ['fixtures/global-setup.ts'],
+          pool: 'threads',
+          isolate: false,
+          sequence: { concurrent: true },
+          // Each has several edges at once of its own.
+          maxConcurrency: 2,
+          chaiConfig: { truncateThreshold: 0 },
+        },
+      },
+      {
+        test: {
           name: 'mutants',
           include: ['suites/mutants.ts'],
           globalSetup: ['fixtures/global-setup.ts'],

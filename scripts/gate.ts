@@ -5,6 +5,7 @@ import { printableJson } from '../fixtures/printable.ts'
 import type { Run } from '../fixtures/run.ts'
 import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { Collector } from '../fixtures/verdict/collector.ts'
+import type { Fixes } from '../fixtures/verdict/fixes.ts'
 import { githubAnnotations } from '../fixtures/verdict/github.ts'
 import {
   type ClaimRecord,
@@ -23,6 +24,8 @@ import { type GateOptions, HELP, readOptions } from './options.ts'
 import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
 import { runVitest, withRun } from './run-suites.ts'
+import { seekRemedies } from './seek-remedies.ts'
+import { tellFixes, writeFixes } from './write-fixes.ts'
 
 process.exitCode = await main().catch(reportFailure)
 // Sockets of an engine that was spoken to may stay open for a while; nothing waits for them.
@@ -50,19 +53,26 @@ async function main(): Promise<number> {
     await print(process.stdout, await initContract(options))
     return 0
   }
-  const { verdict, accepted } = await judge(options)
+  const { verdict, accepted, fixes } = await judge(options)
   await report(verdict, options)
+  if (options.fix) await tellFixes(await writeFixes(fixes, options), options)
   if (accepted !== undefined)
     await print(options.json ? process.stderr : process.stdout, `\n${accepted}`)
   return verdict.summary.ok ? 0 : 1
 }
 
 /** The verdict; with `--accept`, in the light of what was accepted, and what that was. */
-async function judge(options: GateOptions): Promise<{ verdict: Verdict; accepted?: string }> {
+async function judge(
+  options: GateOptions,
+): Promise<{ verdict: Verdict; accepted?: string; fixes?: Fixes }> {
   const began = performance.now()
   const progress = new ProgressLine()
   const collector = new Collector(({ id }) => progress.say(`judged ${id}`))
-  const run = await withRun({ ...options, progress: progress.say }, async run => {
+  const {
+    run,
+    claims: judged,
+    fixes,
+  } = await withRun({ ...options, progress: progress.say }, async run => {
     // A platform that cannot be used ends the gate at once, whatever the test runner is doing.
     const judged = run.phases.time('claims', async () => {
       await runVitest(
@@ -79,7 +89,16 @@ async function judge(options: GateOptions): Promise<{ verdict: Verdict; accepted
       )
     })
     await Promise.all([run.ready, judged])
-    return run
+    // Reds that are accepted for now are not mended now.
+    if (options.accept || collector.errors.length > 0)
+      return { run, claims: collector.claims, fixes: undefined }
+    const { strict, fix } = options
+    const sought = await seekRemedies(run, collector.claims, {
+      fix,
+      strict,
+      progress: progress.say,
+    })
+    return { run, claims: sought.claims, fixes: sought.fixes }
   }).finally(progress.clear)
   if (collector.errors.length > 0) {
     throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
@@ -90,10 +109,10 @@ async function judge(options: GateOptions): Promise<{ verdict: Verdict; accepted
     })
   }
   const { platform } = await run.ready
-  const acceptance = options.accept ? await acceptReds(platform, collector.claims) : undefined
-  const claims = acceptance?.claims ?? collector.claims
+  const acceptance = options.accept ? await acceptReds(platform, judged) : undefined
+  const claims = acceptance?.claims ?? judged
   const verdict = await assemble(run, claims, options, performance.now() - began)
-  if (acceptance === undefined) return { verdict }
+  if (acceptance === undefined) return { verdict, fixes }
   verdict.platform.contract ??= acceptance.file
   return { verdict, accepted: acceptance.text }
 }

@@ -149,7 +149,7 @@ async function huntAll(options: MutateOptions, chosen: Mutant[]): Promise<Mutati
     progress.say(`${++done}/${chosen.length} ${outcome}: ${mutant}`),
   )
   const mutation = chosen.map(({ name }) => name)
-  await withRun({ ...options, quick: true, mutation, progress: progress.say }, async run => {
+  await withRun({ ...options, mutation, progress: progress.say }, async run => {
     const hunted = runVitest(
       [],
       { project: ['mutants'], reporters: [collector], silent: true, maxConcurrency: options.jobs },

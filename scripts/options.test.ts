@@ -23,6 +23,7 @@ test('nothing said: the reference platform, and reports here', () => {
     explain: false,
     init: false,
     accept: false,
+    fix: false,
     help: false,
   })
 })
@@ -96,5 +97,5 @@ test('the help tells every option', () => {
     const args = value === undefined ? [name] : [name, 'x']
     expect(() => readOptions(args), name).not.toThrow()
   }
-  expect(options).toHaveLength(18)
+  expect(options).toHaveLength(19)
 })

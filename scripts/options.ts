@@ -21,6 +21,8 @@ export interface GateOptions {
   init: boolean
   /** Write the present reds into the contract file, as known gaps. */
   accept: boolean
+  /** Look for remedies for advice, too, and write all of them as one patch. */
+  fix: boolean
   help: boolean
 }
 
@@ -48,6 +50,8 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
   --explain          tell what was discovered, from which line, and how to overrule it; judge nothing
   --init             write a commented topology.yaml from what was discovered; judge nothing
   --accept           write the present reds into the contract file as known gaps, with a reason to fill in
+  --fix              look for a remedy for every red, advice too, and write them to fixes.patch where the
+                     reports go; never into the platform
   --help             this
 
 Exit status: 0 the platform conforms; 1 a claim that must hold does not, or could not be proved;
@@ -60,7 +64,7 @@ Exit status: 0 the platform conforms; 1 a claim that must hold does not, or coul
  */
 export function readOptions(args: string[]): GateOptions {
   const { values } = parse(args)
-  const chosen = (['list', 'coverage', 'explain', 'init', 'accept'] as const).filter(
+  const chosen = (['list', 'coverage', 'explain', 'init', 'accept', 'fix'] as const).filter(
     name => values[name],
   )
   if (chosen.length > 1)
@@ -91,6 +95,7 @@ export function readOptions(args: string[]): GateOptions {
     explain: values.explain ?? false,
     init: values.init ?? false,
     accept: values.accept ?? false,
+    fix: values.fix ?? false,
     help: values.help ?? false,
   }
 }
@@ -130,6 +135,7 @@ function parse(args: string[]) {
         explain: { type: 'boolean' },
         init: { type: 'boolean' },
         accept: { type: 'boolean' },
+        fix: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })

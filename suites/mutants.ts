@@ -1,5 +1,5 @@
-import { test } from 'vitest'
-import { hunt } from '../fixtures/hunt.ts'
+import { afterAll, test } from 'vitest'
+import { Hunt } from '../fixtures/hunt.ts'
 import { Sources } from '../fixtures/platform/change/sources.ts'
 import { everyMutant } from '../fixtures/platform/mutation/every.ts'
 import type { MutantRecord } from '../fixtures/verdict/mutation-schema.ts'
@@ -15,19 +15,22 @@ declare module 'vitest' {
 }
 
 /** Longest a mutant may take, its turn included. Patience, not a promise. */
-const WITHIN_MS = 10 * 60_000
+const WITHIN_MS = 20 * 60_000
 
 const claims = await everyClaim()
 const { mutation } = currentRun()
-const chosen = new Set(mutation?.chosen)
-const sources = mutation && new Sources(mutation.files)
-const mutants = sources === undefined ? [] : everyMutant(sources)
-for (const mutant of mutants.filter(({ name }) => chosen.has(name)))
-  test(mutant.name, { meta: { mutant: { mutant: mutant.name } }, timeout: WITHIN_MS }, async ({
-    task,
-  }) => {
-    const record = await hunt(mutant, claims, sources as Sources)
-    task.meta.mutant = record
-    if (record.outcome === 'survived' || record.outcome === 'unproven')
-      throw new Error(`${record.outcome}: ${record.message ?? 'every claim passes all the same'}`)
-  })
+if (mutation !== undefined) {
+  const chosen = new Set(mutation.chosen)
+  const sources = new Sources(mutation.files)
+  const hunt = new Hunt(claims, sources)
+  for (const mutant of everyMutant(sources).filter(({ name }) => chosen.has(name)))
+    test(mutant.name, { meta: { mutant: { mutant: mutant.name } }, timeout: WITHIN_MS }, async ({
+      task,
+    }) => {
+      const record = await hunt.judge(mutant)
+      task.meta.mutant = record
+      if (record.outcome === 'survived' || record.outcome === 'unproven')
+        throw new Error(`${record.outcome}: ${record.message ?? 'every claim passes all the same'}`)
+    })
+  afterAll(() => hunt.end(), WITHIN_MS)
+}

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
-import { storingDirectives } from '../../fixtures/cache-headers.ts'
+import { storing } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { Client } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -10,7 +10,7 @@ import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { Steering } from '../../stubs/protocol.ts'
 
-const governedBy = { path: loginPath, directives: storingDirectives }
+const governedBy = { path: loginPath, ...storing }
 
 claim('caching/login-two-identities', {
   level: 'must',

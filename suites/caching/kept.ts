@@ -18,16 +18,19 @@ claim('caching/static-preserved', {
   needs: noFrontend,
   governedBy: {
     path: ({ paths }) => `${paths.static}chunks/main-0a1b.js`,
-    directives: ['expires', 'add_header', 'proxy_hide_header'],
+    directives: ['add_header', 'proxy_hide_header', 'expires'],
+    about: /cache-control|expires/i,
+    sound: { expires: /^off$|^$/ },
   },
   brokenBy: keptOtherwise,
 
   async check(context) {
-    const { client, frontend, contract, nonce, evidence } = context
+    const { client, frontend, contract, nonce, evidence, judging } = context
     for (const probe of client.both) {
       const file = nonce()
       const page = nonce()
       const path = `${contract.paths.static}chunks/main-0a1b.js`
+      judging({ path })
       const asset = await probe.request({ path, nonce: file })
       const kept = cacheDirectives(asset.headers)
       evidence(
@@ -43,6 +46,7 @@ claim('caching/static-preserved', {
       }
       const said = 'private, no-cache, no-store, max-age=0, must-revalidate'
       await frontend.steer(page, { status: 200, headers: [['cache-control', said]] })
+      judging({ path: '/' })
       const html = await probe.request({ path: '/', nonce: page })
       const heard = cacheDirectives(html.headers)
       evidence(
@@ -73,11 +77,12 @@ claim('caching/vary-with-compression', {
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,
     directives: ['gzip_vary', 'gzip', 'brotli'],
+    sound: { gzip_vary: /^on$/, gzip: /^off$/, brotli: /^off$|^$/ },
   },
   brokenBy: varyMissing,
 
   async check(context) {
-    const { frontend, backend, contract, nonce, evidence } = context
+    const { frontend, backend, contract, nonce, evidence, judging } = context
     const { api, static: files } = contract.paths
     const kinds = [
       { path: '/', type: 'text/html; charset=utf-8', actor: frontend },
@@ -114,6 +119,7 @@ claim('caching/vary-with-compression', {
       for (const { answer, arrived } of [packed, plain].filter(each => each !== undefined)) {
         if (!arrived) continue
         const named = header(answer, 'vary').flatMap(value => value.toLowerCase().split(/\s*,\s*/))
+        judging({ path })
         expect(
           named.includes('accept-encoding') || named.includes('*'),
           `Vary of ${path} (${encodingAndVary(answer)}) names Accept-Encoding`,

@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import {
+  allowingToStore,
   cacheDirectives,
-  storingDirectives,
   whatAllowsStoring,
 } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
@@ -12,7 +13,7 @@ import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
-const governedBy = { path: loginPath, directives: storingDirectives }
+const governedBy = { path: loginPath, ...allowingToStore }
 
 claim('caching/login-no-store', {
   level: 'must',
@@ -59,9 +60,14 @@ claim('caching/login-no-store', {
   },
 })
 
-function expectNoStore(answer: HttpRecord, { facts, evidence }: ClaimContext): void {
+function expectNoStore(
+  answer: HttpRecord,
+  { contract, facts, evidence, judging }: ClaimContext,
+): void {
   const title = `${answer.method} ${outcomeOf(answer)} over ${answer.protocol}`
+  const { login: path } = contract.paths
   const control = header(answer, 'cache-control')
+  judging({ path, method: answer.method })
   const weakened = whatAllowsStoring(answer.headers)
   if (control.length !== 1 || weakened.length > 0) evidence(title, answer.headers)
   // Caches read several lines as one list: who never drew the picture may repeat what the backend says.
@@ -69,5 +75,7 @@ function expectNoStore(answer: HttpRecord, { facts, evidence }: ClaimContext): v
     facts.diagram === undefined && control.every(value => /\bno-store\b/i.test(value))
   if (!isRepeated) expect(control, `Cache-Control of ${title}`).toHaveLength(1)
   expect(cacheDirectives(answer.headers), `Cache-Control of ${title}`).toContain('no-store')
+  const names = weakened.map(each => each.replace(/:.*$/s, ''))
+  judging({ path, method: answer.method, about: aboutAny(names) })
   expect(weakened, `what weakens no-store in ${title}`).toEqual([])
 }

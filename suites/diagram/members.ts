@@ -20,7 +20,7 @@ claim('diagram/members', {
   governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['networks'] }) },
   brokenBy: drawnOtherwise,
 
-  async check({ contract, facts, blame, evidence }) {
+  async check({ contract, facts, blame, judging, evidence }) {
     const { compose, diagram } = facts
     const found = compose && diagram && boxOfNetwork(diagram, compose, contract)
     if (compose === undefined || diagram === undefined || found === undefined) return
@@ -43,7 +43,16 @@ claim('diagram/members', {
     const undeployed = inside.filter(node => !drawn.includes(node))
     for (const { name, at } of undrawn)
       blame(at, name, `${name}: on ${network}, and not in the box`)
-    for (const { at, label } of undeployed) blame(at, 'node', label)
+    for (const node of undeployed) {
+      const service = compose.services.find(
+        each => drawnAs(each, [node], diagram, contract) === node,
+      )
+      const at = service?.positions.networks ?? service?.at
+      if (service && at) blame(at, 'networks', `${service.name}: not on ${network}`)
+      blame(node.at, 'node', node.label)
+    }
+    // Beside what is named, nothing governs it.
+    if (undrawn.length + undeployed.length > 0) judging({ compose: [] })
     expect(
       undrawn.map(({ name }) => name),
       `services on ${network} that the box does not have`,

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { answersAtOwnPaths, everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -18,7 +19,7 @@ claim('headers/no-duplicates', {
   level: 'must',
   says: 'No answer repeats a header that has a single value.',
   source: { standard: 'RFC 9110 §5.3; RFC 6797 §6.1; Fetch §4.10 (CORS check)' },
-  governedBy: { path: ({ paths }) => paths.api, directives: ['add_header', 'proxy_pass_header'] },
+  governedBy: { path: ({ paths }) => paths.api, directives: ['add_header', 'proxy_hide_header'] },
   brokenBy: repeated,
 
   async check(context) {
@@ -34,7 +35,7 @@ claim('headers/no-duplicates', {
       const repeated = SINGLE.filter(name => header(answer, name).length > 1)
       const seen = repeated.map(name => `${name}: ${header(answer, name).join(' | ')}`)
       if (repeated.length > 0) evidence(`${title} (${answer.status})`, seen.join('; '))
-      judging({ host, path })
+      judging({ host, path, about: aboutAny(repeated) })
       expect(repeated, `headers that ${title} (${answer.status}) repeats`).toEqual([])
     }
   },
@@ -60,7 +61,7 @@ claim('headers/version-hidden', {
   level: 'should',
   says: "No answer, error pages included, tells nginx's version.",
   source: { standard: 'RFC 9110 §10.2.4 (Server)' },
-  governedBy: { directives: ['server_tokens'] },
+  governedBy: { directives: ['server_tokens'], sound: { server_tokens: /^off$/ } },
   brokenBy: versionTold,
 
   async check(context) {

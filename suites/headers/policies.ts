@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -39,7 +40,7 @@ claim('headers/site-wide-not-lost', {
         .map(({ name }) => name)
         .filter(name => header(answer, name).length === 0)
       if (lost.length > 0) evidence(`${title} (${answer.status})`, `lacks ${lost.join(', ')}`)
-      judging({ host, path })
+      judging({ host, path, about: aboutAny(lost) })
       expect(lost, `site-wide headers that ${title} (${answer.status}) lacks`).toEqual([])
     }
   },
@@ -63,7 +64,7 @@ claim('headers/nosniff-frame-referrer', {
     for (const { title, host, path, answer } of await everyKindOfAnswer(context)) {
       const missing = missingPolicies(answer)
       evidence(title, `${answer.status}; ${missing.join(', ') || 'complete'}`)
-      judging({ host, path })
+      judging({ host, path, about: aboutAny(missing.flatMap(name => name.split(/:| or /))) })
       expect(missing, `what ${title} (${answer.status}) lacks`).toEqual([])
     }
   },

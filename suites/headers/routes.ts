@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { type Arrival, apiRoutes, arrivals, arrived } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -49,7 +50,7 @@ claim('headers/same-on-every-route', {
       const repeating = lacking(REPEATING, route)
       if (repeating.length > 0) evidence(`advice: ${route.path}`, `lacks ${repeating.join(', ')}`)
       evidence(route.path, missing.length === 0 ? 'all' : `lacks ${missing.join(', ')}`)
-      judging({ path: route.path })
+      judging({ path: route.path, about: aboutAny(missing) })
       expect(missing, `forwarding headers that ${route.path} lacks`).toEqual([])
     }
   },
@@ -73,7 +74,7 @@ claim('headers/same-on-other-routes', {
     const judge = (host: string, path: string, missing: string[], source = '') => {
       const route = host === primary ? path : `https://${host}${path}`
       evidence(route, `${missing.length === 0 ? 'all' : `lacks ${missing.join(', ')}`}${source}`)
-      judging({ host, path })
+      judging({ host, path, about: aboutAny(missing) })
       expect(missing, `forwarding headers that ${route} lacks`).toEqual([])
     }
     const usual = NEEDED.filter(name => seen.some(other => isSet(context, other, name)))

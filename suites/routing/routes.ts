@@ -8,6 +8,7 @@ import { anyPage, apiPath, elsewhere, firstHop, passTo } from '../../fixtures/fa
 import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
+import { passingOn, wayBehind } from '../../fixtures/ways-inwards.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
 claim('routing/pages-to-frontend', {
@@ -15,7 +16,7 @@ claim('routing/pages-to-frontend', {
   says: "Pages and the frontend's own files reach the frontend on its port, and nothing else.",
   source: { spec: 'Flow Description 3 (Frontend Processing); Port Configuration' },
   needs: noFrontend,
-  governedBy: { path: () => '/', directives: ['proxy_pass', 'root', 'try_files', 'return'] },
+  governedBy: { path: () => '/', directives: passingOn },
   brokenBy: [
     broken('pages to the backend', inLocation(anyPage).holds(passTo('backend'))),
     broken('another port of the frontend', inLocation(anyPage).holds(passTo('frontend', 3999))),
@@ -27,7 +28,7 @@ claim('routing/pages-to-frontend', {
   ],
 
   async check(context) {
-    const { contract, evidence } = context
+    const { contract, evidence, judging } = context
     const { paths, frontend } = contract
     for (const path of [
       '/',
@@ -36,6 +37,7 @@ claim('routing/pages-to-frontend', {
     ]) {
       for (const { passed, protocol, answer } of await follow(context, path)) {
         evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${describe(passed)}`)
+        judging({ path })
         expect(stops(passed), `where ${path} goes over ${protocol}`).toEqual([
           `frontend:${frontend.port}`,
         ])
@@ -51,7 +53,7 @@ claim('routing/api-to-backend', {
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,
-    directives: ['proxy_pass', 'rewrite', 'return'],
+    directives: passingOn,
   },
   brokenBy: [
     broken('another way than the diagram’s', inLocation(apiPath).holds(passTo(elsewhere))),
@@ -65,7 +67,7 @@ claim('routing/api-to-backend', {
   ],
 
   async check(context) {
-    const { contract, evidence } = context
+    const { contract, evidence, judging } = context
     const { paths, apiHops } = contract
     const expected = apiHops
       .filter(role => role === 'frontend' || role === 'backend')
@@ -79,6 +81,7 @@ claim('routing/api-to-backend', {
       for (const { passed, protocol, answer } of await follow(context, path, method)) {
         const title = `${method} ${path} over ${protocol}`
         evidence(title, `${outcomeOf(answer)}; ${describe(passed)}`)
+        judging({ path, method, ...wayBehind(passed.length, expected.length, context) })
         expect(stops(passed), `the way of ${title}`).toEqual(expected)
       }
     }
@@ -108,7 +111,7 @@ claim('routing/near-misses', {
   ],
 
   async check(context) {
-    const { contract, evidence } = context
+    const { contract, evidence, judging } = context
     const { api, stream } = contract.paths
     const bare = api.replace(/\/$/, '')
     const encoded = api.replace(/[a-z]/i, letter => `%${letter.charCodeAt(0).toString(16)}`)
@@ -137,6 +140,7 @@ claim('routing/near-misses', {
         evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${went}`)
         // The edge may send it on to its proper spelling, or refuse it; it is not lost in a file that is not there.
         const isAnswered = went === 'edge' && (home !== homes.api || answer.status !== 404)
+        judging({ path })
         if (!isAnswered) expect(home, `where ${path} belongs over ${protocol}`).toContain(went)
       }
     }

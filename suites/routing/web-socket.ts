@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { isEdgeRefusal } from '../../fixtures/edge-answers.ts'
 import { upgradeLost } from '../../fixtures/faults/routing.ts'
@@ -29,11 +30,12 @@ claim(ID, {
   needs: anyOf(noBackend, nowhere),
   governedBy: {
     path: ({ paths }) => `${paths.api}live`,
-    directives: ['proxy_set_header', 'proxy_http_version'],
+    directives: ['proxy_set_header'],
+    about: aboutAny(['Upgrade', 'Connection']),
   },
   brokenBy: upgradeLost,
 
-  async check({ client, frontend, backend, contract, facts, nonce, blame, evidence }) {
+  async check({ client, frontend, backend, contract, facts, nonce, evidence, judging }) {
     for (const { path, location } of configuredPaths(contract, facts)) {
       const id = nonce()
       const socket = await client.webSocket({
@@ -56,8 +58,14 @@ claim(ID, {
         (isEdgeRefusal({ status }) || isElsewhere(path, location, contract))
       )
         continue
-      if (status !== 101) blame(location.directive.at, 'location', location.directive.text)
+      judging({ path })
       expect(status, `status of an upgrade at ${path}`).toBe(101)
+      judging({
+        path,
+        directives: ['proxy_http_version'],
+        about: /proxy_http_version/,
+        sound: { proxy_http_version: /^1\.1$/ },
+      })
       // RFC 6455 §4.1 asks for 1.1; a server that takes 1.0 is more lenient than most.
       expect(
         reached.map(({ httpVersion }) => httpVersion),

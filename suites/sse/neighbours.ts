@@ -23,7 +23,7 @@ claim('sse/only-the-stream-is-long', {
   governedBy: { path: contract => `${streamPath(contract)}x`, directives: ['proxy_read_timeout'] },
   brokenBy: allLong,
 
-  async check({ ownEdge, backend, frontend, contract, facts, nonce, evidence }) {
+  async check({ ownEdge, backend, frontend, contract, facts, nonce, evidence, judging }) {
     const edge = await ownEdge()
     const limit = contract.limits.streamIdleSeconds - BEFORE
     const asked = othersThan(contract, facts).map(path => {
@@ -56,6 +56,7 @@ claim('sse/only-the-stream-is-long', {
       const answer = await Promise.race([ended, late])
       const seen = answer === undefined ? 'still waiting' : outcomeOf(answer)
       evidence(`${path}, ${limit} s after the request`, seen)
+      judging({ path })
       expect(seen, `a hanging request for ${path}, ${limit} s later`).not.toBe('still waiting')
     }
   },

@@ -40,6 +40,14 @@ const heldBackFromAll = [
   ),
 ]
 
+/** What holds nothing back. */
+const sound = {
+  proxy_buffering: /^off$/,
+  proxy_cache: /^off$/,
+  gzip: /^off$/,
+  gzip_types: /^(?!.*(?:\*|text\/event-stream))/,
+}
+
 /** How many small events are timed one by one. */
 const RUN = 5
 
@@ -55,6 +63,7 @@ for (const [id, name, protocol] of [
     governedBy: {
       path: streamPath,
       directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],
+      sound,
     },
 
     brokenBy: protocol === 'http1' ? [...heldBack, ...heldBackFromAll] : heldBackFromAll,
@@ -70,7 +79,7 @@ claim('sse/headers-before-events', {
   says: "The stream's headers reach the client before the first event is sent.",
   source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
   needs: noStream,
-  governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'] },
+  governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'], sound },
   brokenBy: [...heldBack, ...heldBackFromAll],
 
   async check({ client, backend, contract, evidence }) {

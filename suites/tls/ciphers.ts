@@ -8,12 +8,15 @@ import { effective } from '../../fixtures/platform/nginx/effective.ts'
 /** Suites that encrypt nothing, authenticate nobody, or are broken, by what their names say. */
 const WEAK = /_NULL_|_anon_|_EXPORT_|_RC4_|_RC2_|_3DES_|_DES_|_DES40_/
 
+/** OpenSSL's own list has suites of every kind. */
+const noDefault = { ssl_ciphers: /^$/ }
+
 claim('tls/no-weak-ciphers', {
   level: 'must',
   says: 'No suite without encryption or authentication, and none with export keys, RC4 or 3DES, is accepted.',
   source: { standard: 'RFC 9325 §4.1' },
   needs: noHttps,
-  governedBy: { directives: ['ssl_ciphers'] },
+  governedBy: { directives: ['ssl_ciphers'], sound: noDefault },
   brokenBy: weakCiphers,
 
   async check(context) {
@@ -35,7 +38,7 @@ claim('tls/forward-secrecy-aead', {
   says: 'Every TLS 1.2 suite that is accepted has forward secrecy (ECDHE) and authenticated encryption (AEAD).',
   source: { standard: 'RFC 9325 §4.2' },
   needs: noHttps,
-  governedBy: { directives: ['ssl_ciphers'] },
+  governedBy: { directives: ['ssl_ciphers'], sound: noDefault },
   brokenBy: noForwardSecrecy,
 
   async check(context) {

@@ -1,0 +1,90 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { InputError } from '../fixtures/platform/input-error.ts'
+import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
+import { MendedCollector } from '../fixtures/verdict/mended-collector.ts'
+import { type Mended, mendedSchema } from '../fixtures/verdict/mended-schema.ts'
+import { formatMended, isMended } from '../fixtures/verdict/mended-text.ts'
+import { claimPattern } from './claim-pattern.ts'
+import { reportFailure } from './failure.ts'
+import { type GateOptions, readOptions } from './options.ts'
+import { print } from './print.ts'
+import { ProgressLine } from './progress.ts'
+import { runVitest, withRun } from './run-suites.ts'
+
+/** The least share of faults, in percent, for which a remedy has to be found. */
+const SHARE = 90
+
+const HELP = `npm run remedies -- [options]
+
+For how many of the controls' faults in nginx's files a remedy is found: the platform is broken on purpose, the
+remedies are sought as the gate seeks them, \`git apply\` puts them into a copy of the broken files, and no claim
+that must hold may be red there. A fault that is a control of several claims counts once, for the first.
+
+  --platform DIR     the platform's files (default: fixtures/platforms/reference)
+  --only GLOB        only controls of claims whose id matches, such as 'sse/*'
+  --report DIR       where remedies.json goes (default: report)
+  --json             the same on standard output, and nothing else there
+  --help             this
+
+Exit status: 0 at least ${SHARE} % are mended; 1 fewer are; 2 the input cannot be used; 3 the machine cannot carry
+the topology.
+`
+
+// Several platforms share a machine, which is not what they are judged for. Worker threads read it.
+process.env.TOPOLOGY_PATIENCE ??= '2'
+
+process.exitCode = await main().catch(reportFailure)
+// Sockets of an engine that was spoken to may stay open for a while; nothing waits for them.
+process.exit()
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) {
+    await print(process.stdout, HELP)
+    return 0
+  }
+  const mended = await mendAll(options)
+  const json = `${JSON.stringify(mended, null, 2)}\n`
+  await mkdir(options.report, { recursive: true })
+  await writeFile(join(options.report, 'remedies.json'), json)
+  await print(process.stdout, options.json ? json : formatMended(mended, process.stdout))
+  return isMended(mended.controls, SHARE) ? 0 : 1
+}
+
+async function mendAll(options: GateOptions): Promise<Mended> {
+  const began = performance.now()
+  const startedAt = new Date()
+  const progress = new ProgressLine()
+  const collector = new MendedCollector(({ claim, control, outcome }) =>
+    progress.say(`${outcome}: ${claim} ← ${control}`),
+  )
+  const runOptions = { ...options, controls: true, progress: progress.say }
+  await withRun(runOptions, async run => {
+    const proved = runVitest(
+      [],
+      {
+        project: ['mended-controls'],
+        reporters: [collector],
+        testNamePattern: claimPattern(options.only),
+        passWithNoTests: true,
+        silent: true,
+      },
+      'silenced',
+    )
+    await Promise.all([run.ready, proved])
+  }).finally(progress.clear)
+  if (collector.errors.length > 0)
+    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  if (collector.controls.length === 0)
+    throw new InputError(`no fault in nginx's files is a control of "${options.only}"`, {
+      remedy: '`npm run gate -- --list` shows the id of every claim.',
+    })
+  return mendedSchema.parse({
+    schema: 1,
+    platform: relative(process.cwd(), options.platform.root) || '.',
+    startedAt: startedAt.toISOString(),
+    durationMs: Math.round(performance.now() - began),
+    controls: collector.controls,
+  } satisfies Record<keyof Mended, unknown>)
+}

@@ -1,0 +1,45 @@
+import { test } from 'vitest'
+import { type Edited, Sources } from '../fixtures/platform/change/sources.ts'
+import { faultOf, mendControl } from '../fixtures/remedies/proof.ts'
+import type { MendedControl } from '../fixtures/verdict/mended-schema.ts'
+import { currentRun } from '../fixtures/worker-run.ts'
+import { everyClaim } from './every-claim.ts'
+
+// Not a claim about a platform but about the remedies: for how many of the controls' faults one is found.
+
+declare module 'vitest' {
+  interface TaskMeta {
+    mended?: Pick<MendedControl, 'claim' | 'control'> & Partial<MendedControl>
+  }
+}
+
+/** Longest one may take, its turn included. Patience, not a promise. */
+const WITHIN_MS = 30 * 60_000
+
+const claims = await everyClaim()
+const { controls: files } = currentRun()
+const sources = files && new Sources(files)
+const seen = new Set<string>()
+for (const claim of sources === undefined ? [] : claims)
+  for (const control of claim.definition.brokenBy ?? []) {
+    const fault = faultOf(control, sources as Sources)
+    // The same fault is a control of several claims.
+    if (typeof fault === 'string' || seen.has(JSON.stringify(fault))) continue
+    seen.add(JSON.stringify(fault))
+    state(claim, control.name, fault)
+  }
+
+function state(claim: (typeof claims)[number], control: string, fault: Edited) {
+  const head = { claim: claim.id, control }
+  test(`${claim.id}: ← ${control}`, { meta: { mended: head }, timeout: WITHIN_MS }, async ({
+    task,
+  }) => {
+    const began = performance.now()
+    const outcome = await mendControl(claims, claim, fault, sources as Sources)
+    task.meta.mended = {
+      ...head,
+      ...outcome,
+      durationMs: Math.round(performance.now() - began),
+    }
+  })
+}
