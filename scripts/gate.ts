@@ -153,9 +153,11 @@ async function report(verdict: Verdict, options: GateOptions): Promise<void> {
   if (process.env.GITHUB_ACTIONS !== undefined) {
     // Standard output may be the verdict alone; the runner reads commands on standard error as well.
     const stream = options.json ? process.stderr : process.stdout
+    // The suite may have been checked out beside the platform: GitHub counts from its own workspace.
+    const repository = process.env.GITHUB_WORKSPACE ?? process.cwd()
     await print(
       stream,
-      githubAnnotations(verdict, relative(process.cwd(), options.platform.root), options.strict)
+      githubAnnotations(verdict, relative(repository, options.platform.root), options.strict)
         .map(line => `${line}\n`)
         .join(''),
     )

@@ -26,7 +26,10 @@ claim('certificates/paths-mounted', {
       const mayBeInImage = found.missing === path && edge?.build !== undefined
       if (found.missing === undefined || mayBeInImage) continue
       absent.push(found.missing === path ? path : `${path} → ${found.missing}`)
-      blame(found.mount?.at ?? at, 'volumes', found.mount?.target ?? path)
+      // Under no mount at all: it is the mount that is missing, in the compose file.
+      const volumes = edge?.positions.volumes ?? edge?.at ?? at
+      blame(found.mount?.at ?? volumes, 'volumes', found.mount?.target ?? `${edge?.name}: volumes`)
+      blame(at, 'ssl_certificate', path)
     }
     expect(absent, 'certificate paths that do not exist in the edge').toEqual([])
   },

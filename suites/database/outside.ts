@@ -19,7 +19,7 @@ claim('database/outside-the-network', {
   },
   brokenBy: databaseInside,
 
-  async check({ engine, frontend, contract, facts, topology, evidence }) {
+  async check({ engine, frontend, contract, facts, topology, judging, evidence }) {
     const { host, port } = contract.database ?? { host: '', port: 0 }
     const shared = new Set(contract.backend.networks.map(({ name }) => name))
     const inside = (facts.compose?.services ?? []).filter(
@@ -31,6 +31,10 @@ claim('database/outside-the-network', {
       'database services of the compose file on the container network',
       inside.map(({ name, at }) => `${name} (${at.file}:${at.line})`),
     )
+    if (inside.length > 0)
+      judging({
+        compose: inside.map(({ name }) => ({ service: name, keys: ['networks', 'image'] })),
+      })
     expect(
       inside.map(({ name }) => name),
       'databases on the container network',

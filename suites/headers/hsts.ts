@@ -25,7 +25,12 @@ claim('headers/hsts', {
   says: 'Every https answer of the primary host, errors included, and of every other host that sets it, has one valid Strict-Transport-Security of at least the promised age.',
   source: { spec: 'SSL/TLS; RFC 6797 §6.1' },
   needs: noHttps,
-  governedBy: { path: ({ paths }) => paths.api, directives: ['add_header'], about: NAME },
+  governedBy: {
+    limit: 'hstsMaxAgeSeconds',
+    path: ({ paths }) => paths.api,
+    directives: ['add_header'],
+    about: NAME,
+  },
   brokenBy: hstsLost,
 
   async check(context) {

@@ -2,8 +2,11 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { shortcuts, writableMounts } from '../../fixtures/faults/compose.ts'
 import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
-import type { Service } from '../../fixtures/platform/compose.ts'
+import type { Mount, Service } from '../../fixtures/platform/compose.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import { mountOf } from '../../fixtures/platform/mounts.ts'
 import type { Position } from '../../fixtures/platform/position.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 /** Where engines take orders: whoever can write there owns the host. */
 const ENGINE_SOCKET = /\/(?:docker|podman|containerd|crio)(?:\/[\w.-]+)?\.sock$/
@@ -54,37 +57,24 @@ const RENEWS_BY_ITSELF = /certbot|acme|letsencrypt|lets-encrypt|swag/i
 
 claim('isolation/read-only-mounts', {
   level: 'should',
-  says: "The edge's configuration and certificates are mounted read-only.",
+  says: "What is only read is mounted read-only: the edge's configuration, certificates and challenges, and the authority by which the backend knows its database.",
   source: { standard: 'CIS Docker Benchmark 5.12; OWASP Docker Security Cheat Sheet, rule 8' },
   needs: anyOf(noCompose, noEdgeService),
   governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
   brokenBy: writableMounts,
 
   async check({ contract, facts, blame, evidence }) {
-    const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)
-    const own = [
-      ...facts.configuration.includes
-        .flatMap(({ files }) => files)
-        .map(path => ({ path, kind: 'configuration' })),
-      ...(RENEWS_BY_ITSELF.test(edge?.image ?? '') ? [] : certificatePaths(contract)),
-    ]
-    const mounts = (edge?.mounts ?? []).filter(({ kind }) => kind !== 'tmpfs')
-    const holding = mounts
-      .map(mount => ({ mount, holds: own.find(({ path }) => isUnder(path, mount.target))?.kind }))
-      .map(({ mount, holds }) => ({
-        mount,
-        holds: isUnder(mount.target, '/etc/nginx') ? 'configuration' : holds,
-      }))
-      .filter(({ holds }) => holds !== undefined)
+    const holding = [...ofEdge(contract, facts), ...ofBackend(contract, facts)]
     evidence(
-      'mounts with configuration or certificates (read from the compose file)',
+      'mounts of what is only read (read from the compose file)',
       holding.map(
-        ({ mount, holds }) =>
-          `${mount.target}: ${holds}, ${mount.readOnly ? 'read-only' : 'writable'}`,
+        ({ service, mount, holds }) =>
+          `${service}: ${mount.target}: ${holds}, ${mount.readOnly ? 'read-only' : 'writable'}`,
       ),
     )
     const writable = holding.filter(({ mount }) => !mount.readOnly)
-    for (const { mount } of writable) blame(mount.at, 'volumes', `${edge?.name}: ${mount.target}`)
+    for (const { service, mount } of writable)
+      blame(mount.at, 'volumes', `${service}: ${mount.target}`)
     expect(
       writable.map(({ mount }) => mount.target),
       'writable mounts',
@@ -92,7 +82,47 @@ claim('isolation/read-only-mounts', {
   },
 })
 
-function certificatePaths({ certificates }: Parameters<typeof noEdgeService>[0]) {
+interface Holding {
+  service: string
+  mount: Mount
+  holds: string
+}
+
+function ofEdge(contract: Contract, { compose, configuration }: PlatformFacts): Holding[] {
+  const edge = compose?.services.find(({ name }) => name === contract.edge.service)
+  const renews = RENEWS_BY_ITSELF.test(edge?.image ?? '')
+  const own = [
+    ...configuration.includes
+      .flatMap(({ files }) => files)
+      .map(path => ({ path, kind: 'configuration' })),
+    ...(renews ? [] : certificatePaths(contract)),
+    ...(renews || contract.acme === undefined
+      ? []
+      : [{ path: contract.acme.directory, kind: 'challenges' }]),
+  ]
+  return mountsOf(edge).flatMap(mount => {
+    const holds = isUnder(mount.target, '/etc/nginx')
+      ? 'configuration'
+      : own.find(({ path }) => isUnder(path, mount.target))?.kind
+    return holds === undefined ? [] : [{ service: edge?.name ?? '', mount, holds }]
+  })
+}
+
+/** Whoever could write the authority could be the database. */
+function ofBackend({ backend, database }: Contract, { compose }: PlatformFacts): Holding[] {
+  const service = compose?.services.find(({ name }) => name === backend.service)
+  const authority = database?.rootCertificate
+  if (service === undefined || authority === undefined) return []
+  const mount = mountOf(authority, mountsOf(service))
+  return mount === undefined ? [] : [{ service: service.name, mount, holds: 'authority' }]
+}
+
+/** A file system in memory has nothing of the host's. */
+function mountsOf(service: Service | undefined): Mount[] {
+  return (service?.mounts ?? []).filter(({ kind }) => kind !== 'tmpfs')
+}
+
+function certificatePaths({ certificates }: Contract) {
   return certificates
     .flatMap(({ certificate, key }) => [certificate, key])
     .map(path => ({ path, kind: 'certificates' }))

@@ -21,7 +21,7 @@ claim('isolation/one-network', {
   },
   brokenBy: wrongNetworks,
 
-  async check({ contract, engine, facts, topology, evidence }) {
+  async check({ contract, engine, facts, topology, judging, evidence }) {
     const { edge, frontend, backend } = contract
     // What compose does not run is on no network of compose.
     const roles = (['edge', 'frontend', 'backend'] as const).filter(
@@ -35,6 +35,16 @@ claim('isolation/one-network', {
     const shared = edge.networks
       .map(({ name }) => name)
       .filter(name => on.every(({ networks }) => networks.includes(name)))
+    const usual = on
+      .flatMap(({ networks }) => networks)
+      .toSorted((a, b) => countOf(on, b) - countOf(on, a))[0]
+    const apart = on.filter(({ networks }) => usual === undefined || !networks.includes(usual))
+    judging({
+      compose: apart.map(({ role }) => ({
+        service: contract[role].service,
+        keys: ['networks', 'network_mode'],
+      })),
+    })
     expect(shared, `networks that ${roles.join(', ')} are all on`).not.toEqual([])
 
     const sights = await Promise.all(
@@ -50,6 +60,12 @@ claim('isolation/one-network', {
         expect.arrayContaining(engineNames),
       )
 
+    judging({
+      compose: [frontend, backend].map(({ service }) => ({
+        service,
+        keys: ['network_mode', 'ports', 'networks'],
+      })),
+    })
     const hostMode = (facts.compose?.services ?? []).filter(
       ({ name, networkMode }) =>
         networkMode === 'host' && [frontend.service, backend.service].includes(name),
@@ -64,3 +80,8 @@ claim('isolation/one-network', {
     expect(reachable, 'what a client reaches besides the edge').toEqual([])
   },
 })
+
+/** How many of these are on a network. */
+function countOf(on: readonly { networks: string[] }[], network: string): number {
+  return on.filter(({ networks }) => networks.includes(network)).length
+}

@@ -5,7 +5,9 @@ import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import type { PublishedPort } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { servers } from '../../fixtures/platform/nginx/servers.ts'
 import { answers } from '../../fixtures/probes/reach.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 claim('isolation/only-80-and-443', {
   level: 'must',
@@ -22,7 +24,7 @@ claim('isolation/only-80-and-443', {
   },
   brokenBy: wrongPorts,
 
-  async check({ contract, facts, topology, blame, evidence }) {
+  async check({ contract, facts, topology, blame, judging, evidence }) {
     const services = facts.compose?.services ?? []
     const published = services.flatMap(({ name, ports }) =>
       ports.map(port => ({ service: name, ...port })),
@@ -43,21 +45,55 @@ claim('isolation/only-80-and-443', {
     )
     if (reached.length > 0) evidence('answering from outside besides the edge', reached)
     for (const port of surplus) blame(port.at, 'ports', show(port))
+    if (surplus.length > 0) judging({ compose: [] })
     expect(surplus.map(show), "published besides the edge's own two").toEqual([])
     const own = published.filter(({ service }) => service === edge.service)
+    const crossed = own.filter(port => isCrossed(port, contract, facts))
+    for (const port of crossed) blame(port.at, 'ports', show(port))
+    expect(crossed.map(show), 'ports of the world that lead to the other protocol').toEqual([])
     const served = [
       ...(edge.plain ? [edge.httpPort] : []),
       ...(edge.scheme === 'https' ? [edge.httpsPort] : []),
     ]
     // On the host's own network whatever it listens on is the host's.
     if (services.find(({ name }) => name === edge.service)?.networkMode === 'host') return
-    const ports = own.map(({ containerPort }) => containerPort)
+    judging({ compose: [{ service: edge.service, keys: ['ports'] }] })
+    const reaches = isReached(own)
+    const ports = own.filter(reaches).map(({ containerPort }) => containerPort)
+    const lost = served.filter(port => !ports.includes(port))
+    for (const port of own.filter(each => !reaches(each) && lost.includes(each.containerPort)))
+      blame(port.at, 'ports', show(port))
     expect(
-      served.filter(port => !ports.includes(port)),
-      `ports that the edge serves and that are not published (published: ${ports.join(', ') || 'none'})`,
+      lost,
+      `ports that the edge serves and that are not published (published: ${own.map(show).join(', ') || 'none'})`,
     ).toEqual([])
   },
 })
+
+/** On TCP, at a port that is known. Where one port of the edge is the world's, another is not for the host alone. */
+function isReached(own: PublishedPort[]): (port: PublishedPort) => boolean {
+  const isBehindAnother = own.every(isLoopback)
+  return port =>
+    port.protocol === 'tcp' &&
+    port.anyHostPort === undefined &&
+    (isBehindAnother || !isLoopback(port))
+}
+
+/** Whoever comes for https at 443 finds plain HTTP, or the other way about. */
+function isCrossed(
+  { hostPort, containerPort, protocol }: PublishedPort,
+  { edge }: Contract,
+  { configuration }: PlatformFacts,
+): boolean {
+  if (edge.scheme === 'http' || protocol === 'udp') return false
+  const listens = servers(configuration)
+    .flatMap(server => server.listens)
+    .filter(({ port, quic }) => port === containerPort && !quic)
+  if (listens.length === 0) return false
+  return hostPort === 443
+    ? listens.every(({ ssl }) => !ssl)
+    : hostPort === 80 && listens.every(({ ssl }) => ssl)
+}
 
 /** A platform without https has its clients behind another proxy, which finds it at any port. */
 function isWebPort(

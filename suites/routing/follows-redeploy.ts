@@ -16,7 +16,7 @@ claim('routing/follows-redeploy', {
   says: 'A service that was re-created at another address is reached again within the contracted time, with no restart of the edge.',
   source: { spec: 'Flow Description 3 (Frontend Processing); Flow Description 4 (API Forwarding)' },
   needs: noOpenApi,
-  governedBy: { path: apiPath, directives: ['proxy_pass', 'resolver'] },
+  governedBy: { path: apiPath, directives: ['proxy_pass', 'resolver'], limit: 'redeploySeconds' },
   brokenBy: resolvedOnce,
   drill: true,
 

@@ -4,6 +4,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { filesStolen } from '../../fixtures/faults/routing.ts'
+import { frontendMistold } from '../../fixtures/faults/settings.ts'
 import { anyPage, apiPath, elsewhere, firstHop, passTo } from '../../fixtures/faults/ways.ts'
 import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
@@ -64,6 +65,7 @@ claim('routing/api-to-backend', {
       only: ({ apiHops }) =>
         apiHops.includes('frontend') ? 'pages and API go the same way first' : undefined,
     }),
+    ...frontendMistold,
   ],
 
   async check(context) {

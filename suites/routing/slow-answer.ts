@@ -34,7 +34,8 @@ claim('routing/slow-answer', {
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}reports`,
-    directives: ['proxy_read_timeout', 'proxy_pass'],
+    directives: ['proxy_read_timeout'],
+    limit: 'answerSeconds',
   },
   brokenBy: [
     broken('five minutes', readTimeout.set('300s')),

@@ -22,11 +22,12 @@ claim('scaling/single-backend', {
       : undefined,
   governedBy: {
     compose: ({ backend }) => ({ service: backend.service, keys: ['deploy.replicas', 'scale'] }),
+    limit: 'backendInstances',
   },
   brokenBy: twoBackends,
 
   async check(context) {
-    const { contract, evidence } = context
+    const { contract, facts, evidence, blame } = context
     const allowed = contract.limits.backendInstances
     const { backend } = contract
     const { replicas, twins, upstreams, most } = instancesOf(context)
@@ -45,6 +46,11 @@ claim('scaling/single-backend', {
       evidence('events lost (measured)', await measured)
     }
     expect(replicas ?? 1, `replicas of ${backend.service}`).toBeLessThanOrEqual(allowed)
+    for (const twin of facts.compose?.services ?? [])
+      if (twins.length + 1 > allowed && twins.includes(twin.name))
+        blame(twin.at, twin.name, `${twin.name}: ${backend.names.join(', ')}`)
+    for (const { at, name, servers } of upstreams)
+      if (servers.length > allowed) blame(at, 'upstream', `upstream ${name}`)
     // Another service that answers to one of the backend's names is another instance behind it.
     expect(twins.length + 1, 'services behind the name').toBeLessThanOrEqual(allowed)
     for (const { name, servers } of upstreams)

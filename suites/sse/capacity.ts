@@ -5,6 +5,7 @@ import { fewConnections } from '../../fixtures/faults/sse.ts'
 import { anyOf, type Need, noStream, streamPath } from '../../fixtures/needs.ts'
 import { limitsAt } from '../../fixtures/pace.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
+import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import type { Member } from '../../fixtures/probes/crowd.ts'
 
@@ -29,7 +30,7 @@ claim('sse/capacity', {
   source: { spec: 'SSE Configuration' },
   drill: true,
   needs: anyOf(noStream, limitedEach),
-  governedBy: { path: streamPath, directives: ['limit_conn'] },
+  governedBy: { path: streamPath, directives: ['limit_conn'], limit: 'streams' },
   brokenBy: fewConnections,
 
   async check({ ownEdge, backend, contract, facts, nonce, blame, evidence }) {
@@ -53,12 +54,19 @@ claim('sse/capacity', {
       evidence(`the first that broke, ${broken.target.split('=').at(-1)}`, inWords(broken))
       const { line, directive } = await shortage(edge)
       evidence("the edge's own words", line)
-      for (const each of every(facts.configuration.directives))
-        if (each.name === directive) blame(each.at, each.name, each.text)
+      for (const { at, name, text } of placesOf(directive, facts.configuration.directives))
+        blame(at, name, text)
     }
     expect(held.length, 'streams held at once, each with its own event').toBe(streams)
   },
 })
+
+/** The directives of a name; where there is none, the `events` block, in which the number of connections belongs. */
+function placesOf(wanted: string | undefined, directives: readonly Directive[]): Directive[] {
+  const found = every(directives).filter(({ name }) => name === wanted)
+  if (found.length > 0 || wanted === undefined) return found
+  return directives.filter(({ name }) => name === 'events')
+}
 
 /** One event, whole, of the request that opened this very stream: its path may be another at the backend, its query is not. */
 function hasItsOwn({ body, target }: Member): boolean {

@@ -11,6 +11,7 @@ import { tellUnseen } from '../../fixtures/unseen-stream.ts'
 const governedBy = {
   path: streamPath,
   directives: ['proxy_read_timeout', 'proxy_send_timeout', 'send_timeout'],
+  limit: 'streamIdleSeconds' as const,
 }
 
 const stream = inLocation(streamPath)
@@ -75,7 +76,7 @@ claim('sse/heartbeat-outlives-24h', {
   says: 'A stream with a heartbeat lives past twice its promised time.',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
   needs: noStream,
-  governedBy,
+  governedBy: { ...governedBy, limit: 'heartbeatSeconds' },
   brokenBy: [
     broken('shorter than a heartbeat', readTimeout.set('10s')),
     broken('a second', readTimeout.set('1s')),
@@ -104,7 +105,11 @@ claim('sse/client-leaves', {
   says: "A client that leaves ends the backend's stream, so that no registry of streams leaks.",
   source: { spec: 'Scaling Limitation' },
   needs: noStream,
-  governedBy: { path: streamPath, directives: ['proxy_ignore_client_abort', 'proxy_buffering'] },
+  governedBy: {
+    path: streamPath,
+    directives: ['proxy_ignore_client_abort', 'proxy_buffering'],
+    limit: 'leaveMs',
+  },
   brokenBy: [
     broken('a client that leaves is ignored', stream.add('proxy_ignore_client_abort on;')),
   ],

@@ -64,6 +64,7 @@ for (const [id, name, protocol] of [
       path: streamPath,
       directives: ['proxy_buffering', 'proxy_ignore_headers', 'proxy_cache', 'gzip', 'gzip_types'],
       sound,
+      limit: 'promptMs',
     },
 
     brokenBy: protocol === 'http1' ? [...heldBack, ...heldBackFromAll] : heldBackFromAll,

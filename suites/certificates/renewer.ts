@@ -1,0 +1,178 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import { filesApart, neverAgain, neverReloaded } from '../../fixtures/faults/renewer.ts'
+import { anyOf, type Need, noCertificates, noCompose, noEdgeService } from '../../fixtures/needs.ts'
+import type { Mount, Service } from '../../fixtures/platform/compose.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import { isInside, mountOf, sourceOf } from '../../fixtures/platform/mounts.ts'
+import { loopOf, reloads, renewerOf } from '../../fixtures/renewal-loop.ts'
+
+const noRenewer: Need = (contract, { compose }) =>
+  renewerOf(compose, contract) === undefined
+    ? 'no service of the compose file is there to renew certificates'
+    : undefined
+
+const needs = anyOf(noCompose, noEdgeService, noCertificates, noRenewer)
+const source = { spec: "SSL/TLS (Let's Encrypt certificates managed by certbot)" }
+
+/** What is renewed a third of its life before its end still has about so long. */
+const MONTH_SECONDS = 30 * 24 * 60 * 60
+
+claim('certificates/renewer-shares-files', {
+  level: 'should',
+  says: 'What the renewing service writes is what the edge reads: its certificates, and the challenges that it answers.',
+  source,
+  needs,
+  governedBy: {
+    compose: (contract, compose) => [
+      { service: renewerOf(compose, contract)?.name, keys: ['volumes'] },
+      { service: contract.edge.service, keys: ['volumes'] },
+    ],
+  },
+  brokenBy: filesApart,
+
+  async check({ contract, facts, blame, evidence }) {
+    const renewer = renewerOf(facts.compose, contract)
+    const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)
+    const written = (renewer?.mounts ?? []).filter(({ readOnly }) => !readOnly)
+    evidence(
+      `${renewer?.name} writes to (read from the compose file)`,
+      written.map(({ source, target }) => `${source} (${target})`),
+    )
+    const apart = readByEdge(contract, renewer, edge).filter(
+      ({ mount, from }) => !written.some(({ source }) => isInside(from, source)) && mount,
+    )
+    for (const { path, mount } of apart) {
+      const own = mount && renewer?.mounts.find(({ target }) => target === mount.target)
+      for (const each of [own, mount])
+        if (each !== undefined) blame(each.at, 'volumes', `${each.source}:${each.target}`)
+      evidence(`${path} in the edge (read)`, `from ${mount?.source}`)
+    }
+    expect(
+      apart.map(({ path, from }) => `${path}, from ${from}`),
+      `what the edge reads and ${renewer?.name} does not write`,
+    ).toEqual([])
+    const [asked] = webrootsOf(renewer).filter(
+      webroot => !isAnswered(webroot, renewer, edge, contract),
+    )
+    if (asked !== undefined && renewer?.positions.command !== undefined)
+      blame(renewer.positions.command, 'command', `${renewer.name}: ${asked}`)
+    if (asked !== undefined && renewer?.positions.entrypoint !== undefined)
+      blame(renewer.positions.entrypoint, 'entrypoint', `${renewer.name}: ${asked}`)
+    expect(asked, 'a webroot that the edge does not answer challenges from').toBeUndefined()
+  },
+})
+
+/** Paths that the edge reads and somebody renews, with where they come from. */
+function readByEdge(contract: Contract, renewer: Service | undefined, edge: Service | undefined) {
+  const mounts = edge?.mounts ?? []
+  const certificates = contract.certificates
+    .map(({ certificate }) => certificate)
+    .filter(path => /\/live\/[^/]+\/[^/]+\.pem$/.test(path))
+  const byDns = /--(?:standalone|preferred-challenges[= ]dns|dns-)/.test(renewer?.command ?? '')
+  const directory = contract.acme?.directory
+  const paths = [...certificates, ...(byDns || directory === undefined ? [] : [directory])]
+  return [...new Set(paths)].flatMap(path => {
+    const mount = mountOf(path, mounts)
+    // That it is mounted at all is for certificates/paths-mounted and redirects/acme-challenge.
+    return mount === undefined ? [] : [{ path, mount, from: sourceOf(path, mount) }]
+  })
+}
+
+/** Webroots that certbot is told of. */
+function webrootsOf(renewer: Service | undefined): string[] {
+  const told = /(?:--webroot-path[= ]+|\s-w\s+)["']?(\/[^\s"']+)/g
+  return [...(renewer?.command ?? '').matchAll(told)].map(([, path = '']) => path)
+}
+
+function isAnswered(
+  webroot: string,
+  renewer: Service | undefined,
+  edge: Service | undefined,
+  { acme }: Contract,
+): boolean {
+  if (acme === undefined) return true
+  const from = (path: string, mounts: readonly Mount[]) => {
+    const mount = mountOf(path, mounts)
+    return mount && sourceOf(path, mount)
+  }
+  const there = from(`${webroot}/.well-known/acme-challenge`, renewer?.mounts ?? [])
+  return there !== undefined && there === from(acme.directory, edge?.mounts ?? [])
+}
+
+claim('certificates/renews-again', {
+  level: 'should',
+  says: 'The service that is there to renew certificates asks for it again and again, more than once a month.',
+  source,
+  needs,
+  governedBy: {
+    compose: (contract, compose) => ({
+      service: renewerOf(compose, contract)?.name,
+      keys: ['entrypoint', 'command'],
+    }),
+  },
+  brokenBy: neverAgain,
+
+  async check({ contract, facts, evidence }) {
+    const renewer = renewerOf(facts.compose, contract)
+    const { name, command = '', restart } = renewer ?? {}
+    const { repeats, waitsSeconds } = loopOf(command)
+    // Who ends after a wait and is started again repeats as well.
+    const isAgain = repeats || (restart !== undefined && waitsSeconds !== undefined)
+    evidence(`what ${name} runs (read from the compose file)`, command || "its image's own command")
+    evidence('how often (read)', isAgain ? `every ${waitsSeconds ?? '?'} s` : 'once')
+    expect(/\brenew\b/.test(command), `${name} renews`).toBe(true)
+    expect(/--dry-run|--staging|--test-cert/.test(command), `${name} only rehearses`).toBe(false)
+    expect(isAgain, `${name} does it again`).toBe(true)
+    expect(waitsSeconds ?? 0, 'seconds in between').toBeLessThanOrEqual(MONTH_SECONDS)
+  },
+})
+
+claim('certificates/reloads-again', {
+  level: 'should',
+  says: 'Something in the platform makes the edge read renewed certificates, again and again: nobody has to think of it.',
+  source,
+  needs: anyOf(
+    needs,
+    ({ renewCommand }) =>
+      renewCommand === undefined ? undefined : 'the contract has a way to renew, reload included',
+    hasScriptsOfItsOwn,
+  ),
+  governedBy: {
+    compose: ({ edge }) => ({ service: edge.service, keys: ['command', 'entrypoint'] }),
+  },
+  brokenBy: neverReloaded,
+
+  async check({ contract, facts, evidence }) {
+    const services = facts.compose?.services ?? []
+    const reloading = services.filter(({ command }) => reloads(command))
+    const said = reloading.map(({ name }) => name)
+    evidence('services whose command reloads nginx (read from the compose file)', said)
+    expect(said, 'services that make the edge read its files again').not.toEqual([])
+    const inTime = reloading.filter(({ name, command = '' }) => {
+      const { repeats, waitsSeconds } = loopOf(command)
+      // A hook of the renewer's runs whenever something was renewed.
+      const isHook = name !== contract.edge.service && /-hook\b/.test(command)
+      return isHook || (repeats && (waitsSeconds ?? 0) <= MONTH_SECONDS)
+    })
+    expect(
+      inTime.map(({ name }) => name),
+      'of those, the ones that do so every month',
+    ).not.toEqual([])
+  },
+})
+
+/** An image that is built here, or scripts that are mounted, may reload nginx in ways that are not read. */
+function hasScriptsOfItsOwn(...[contract, { compose }]: Parameters<Need>): string | undefined {
+  const own = [
+    compose?.services.find(({ name }) => name === contract.edge.service),
+    renewerOf(compose, contract),
+  ].find(
+    service =>
+      service?.build !== undefined ||
+      service?.mounts.some(({ target }) =>
+        /\.sh$|docker-entrypoint|\/bin\/|cron|hook/.test(target),
+      ),
+  )
+  return own && `${own.name} has scripts of its own, which are not read`
+}
