@@ -3,12 +3,13 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { strangersAnswered } from '../../fixtures/faults/strangers.ts'
-import { noHttps } from '../../fixtures/hosts.ts'
+import { noHttps, servedHosts } from '../../fixtures/hosts.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
 import type { Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
+import { header } from '../../fixtures/probes/http.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 /** A name that no platform serves (RFC 2606). */
@@ -40,14 +41,14 @@ claim('redirects/strangers-refused', {
     for (const way of waysOf(contract)) {
       const answer = await ask(context, way, path)
       const server = serverOf(way.scheme, contract, facts)
-      const isMeant = server?.listens.some(
-        ({ defaultServer, port }) => defaultServer && port === portOf(way.scheme, contract),
-      )
       const { status, error } = answer
-      evidence(`${STRANGER}, ${way.said}`, status ?? error?.message ?? 'closed')
+      const [location = ''] = header(answer, 'location')
+      evidence(`${STRANGER}, ${way.said}`, `${status ?? error?.message ?? 'closed'} ${location}`)
       judging({ scheme: way.scheme, host: STRANGER, path })
-      // A server that is written for whoever else comes may send them on.
-      const isAnswered = status !== undefined && status < (isMeant ? 300 : 400)
+      const leadsHere = servedHosts(contract).includes(URL.parse(location)?.hostname ?? '')
+      // Who is sent to https under a strange name is turned away there; a server for all may send them where it likes.
+      const isSentIn = leadsHere && !isForAll(server, portOf(way.scheme, contract))
+      const isAnswered = status !== undefined && (status < 300 || isSentIn)
       expect(
         isAnswered ? status : undefined,
         `an answer to ${STRANGER}, ${way.said}`,
@@ -82,6 +83,12 @@ async function ask({ client, contract }: ClaimContext, { scheme, sni }: Way, pat
     .filter(each => each.startsWith('DNS:') && !each.includes('*'))
     .map(each => each.slice('DNS:'.length))
   return client.http1.request({ host: name, sni, path, headers })
+}
+
+/** A server that is written for whoever else comes. */
+function isForAll(server: Server | undefined, at: number): boolean {
+  const isDefault = server?.listens.some(({ defaultServer, port }) => defaultServer && port === at)
+  return isDefault || (server?.names.every(name => name === '_' || name === '') ?? false)
 }
 
 function schemesOf({ edge }: Contract): ('http' | 'https')[] {
