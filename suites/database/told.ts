@@ -65,10 +65,10 @@ claim('database/authority-at-hand', {
   },
   brokenBy: authorityAway,
 
-  async check({ contract, facts, blame, judging, evidence }) {
+  async check({ contract, facts, blame, evidence }) {
     const service = backendOf(contract, facts)
     const mounts = service?.mounts ?? []
-    const { rootCertificate, variable } = contract.database ?? {}
+    const { rootCertificate } = contract.database ?? {}
     evidence('sslrootcert of the connection string (read)', rootCertificate ?? 'none')
     const mounted = mounts.filter(({ target }) => isCertificate(target))
     evidence(
@@ -76,10 +76,12 @@ claim('database/authority-at-hand', {
       mounted.map(({ target }) => target),
     )
     const isThere = rootCertificate === undefined || mountOf(rootCertificate, mounts) !== undefined
-    if (!isThere)
-      judging({
-        compose: [{ service: service?.name, keys: ['volumes', `environment.${variable}`] }],
-      })
+    // A mount that leads elsewhere may be what was meant for it.
+    for (const { at, target } of isThere ? [] : mounted)
+      blame(at, 'volumes', `${service?.name}: ${target}`)
+    const place = service?.positions.volumes ?? service?.at
+    if (!isThere && mounted.length === 0 && place !== undefined)
+      blame(place, 'volumes', `${service?.name}: ${rootCertificate}`)
     expect(isThere ? undefined : rootCertificate, 'named, and not mounted').toBeUndefined()
     const idle = mounted.filter(each => isForDatabase(each) && !isNamed(each, service))
     for (const { at, target } of idle) blame(at, 'volumes', `${service?.name}: ${target}`)
