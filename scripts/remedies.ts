@@ -27,6 +27,8 @@ that must hold may be red there. A fault that is a control of several claims cou
   --json             the same on standard output, and nothing else there
   --help             this
 
+TOPOLOGY_SAMPLES=20 takes so many of them, spread evenly.
+
 Exit status: 0 at least ${SHARE} % are mended; 1 fewer are; 2 the input cannot be used; 3 the machine cannot carry
 the topology.
 `
