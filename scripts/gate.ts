@@ -15,6 +15,7 @@ import {
 } from '../fixtures/verdict/schema.ts'
 import { formatVerdict } from '../fixtures/verdict/text.ts'
 import { acceptReds } from './accept.ts'
+import { showRequest } from './at.ts'
 import { claimPattern } from './claim-pattern.ts'
 import { explainPlatform } from './explain.ts'
 import { reportFailure } from './failure.ts'
@@ -47,6 +48,10 @@ async function main(): Promise<number> {
   }
   if (options.explain) {
     await print(process.stdout, await explainPlatform(options))
+    return 0
+  }
+  if (options.at !== undefined) {
+    await print(process.stdout, await showRequest(options))
     return 0
   }
   if (options.init) {

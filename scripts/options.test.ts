@@ -53,6 +53,7 @@ test.each([
   [['--list'], { list: true }],
   [['--json', '--strict'], { json: true, strict: true }],
   [['--explain'], { explain: true }],
+  [['--at', '/api'], { at: '/api' }],
   [['--init'], { init: true }],
   [['--quick', '--accept'], { quick: true, accept: true }],
   [['-h'], { help: true }],
@@ -97,5 +98,5 @@ test('the help tells every option', () => {
     const args = value === undefined ? [name] : [name, 'x']
     expect(() => readOptions(args), name).not.toThrow()
   }
-  expect(options).toHaveLength(19)
+  expect(options).toHaveLength(20)
 })

@@ -17,6 +17,8 @@ export interface GateOptions {
   quick: boolean
   /** Tell what was discovered, and judge nothing. */
   explain: boolean
+  /** A request: tell what of the configuration is in force at it, and judge nothing. */
+  at?: string
   /** Write a contract file from what was discovered, and judge nothing. */
   init: boolean
   /** Write the present reds into the contract file, as known gaps. */
@@ -48,6 +50,8 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
   --quick            leave out the drills (renewal, reload, redeploy, restart, capacity)
   --strict           a red 'should' breaks the gate, too
   --explain          tell what was discovered, from which line, and how to overrule it; judge nothing
+  --at URL           tell which server and location nginx picks for a request ('/path', 'POST https://host/path'),
+                     and what is in force there, from which line; judge nothing
   --init             write a commented topology.yaml from what was discovered; judge nothing
   --accept           write the present reds into the contract file as known gaps, with a reason to fill in
   --fix              look for a remedy for every red, advice too, and write them to fixes.patch where the
@@ -64,7 +68,7 @@ Exit status: 0 the platform conforms; 1 a claim that must hold does not, or coul
  */
 export function readOptions(args: string[]): GateOptions {
   const { values } = parse(args)
-  const chosen = (['list', 'coverage', 'explain', 'init', 'accept', 'fix'] as const).filter(
+  const chosen = (['list', 'coverage', 'explain', 'at', 'init', 'accept', 'fix'] as const).filter(
     name => values[name],
   )
   if (chosen.length > 1)
@@ -93,6 +97,7 @@ export function readOptions(args: string[]): GateOptions {
     strict: values.strict ?? false,
     quick: values.quick ?? false,
     explain: values.explain ?? false,
+    at: values.at,
     init: values.init ?? false,
     accept: values.accept ?? false,
     fix: values.fix ?? false,
@@ -133,6 +138,7 @@ function parse(args: string[]) {
         strict: { type: 'boolean' },
         quick: { type: 'boolean' },
         explain: { type: 'boolean' },
+        at: { type: 'string' },
         init: { type: 'boolean' },
         accept: { type: 'boolean' },
         fix: { type: 'boolean' },

@@ -1,4 +1,6 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
+import { storing } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import {
@@ -10,6 +12,7 @@ import {
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
+import { wayInwards } from '../../fixtures/ways-inwards.ts'
 import type { Header, Steering } from '../../stubs/protocol.ts'
 
 const source = { spec: 'Flow Description 5 (secure caching); RFC 9111 §3.5, §5.2.2.5' }
@@ -38,12 +41,12 @@ claim('caching/login-always-asks', {
   needs: noOpenApi,
   governedBy: {
     path: loginPath,
-    directives: ['proxy_cache', 'proxy_ignore_headers', 'proxy_cache_methods', 'return'],
+    ...storing,
   },
   brokenBy: [...sharedCaches(loginPath), cacheOfPosts(loginPath), loginAnswered],
 
   async check(context) {
-    const { backend, contract, nonce, evidence } = context
+    const { backend, contract, nonce, evidence, judging } = context
     const { login } = contract.paths
     const cases = ['POST', 'GET'].flatMap(method =>
       Object.keys(BACKEND).map(name => ({ method, name })),
@@ -74,7 +77,11 @@ claim('caching/login-always-asks', {
     for (const { title, answer, arrived } of seconds) {
       evidence(title, `${outcomeOf(answer)}; requests that reached the backend: ${arrived}`)
       if (arrived === 0 && isEdgeRefusal(answer)) continue
+      const asked = Object.keys(REVALIDATION)
+      judging({ path: login, directives: ['proxy_set_header'], about: aboutAny(asked) })
       expect(answer.status, `status of ${title}`).not.toBe(304)
+      const { method = 'GET' } = answer
+      judging({ path: login, method, ...storing, directives: [...storing.directives, 'return'] })
       expect(arrived, `requests that reached the backend: ${title}`).toBe(1)
     }
     if (seconds.every(({ arrived, answer }) => arrived === 0 && isEdgeRefusal(answer)))
@@ -101,11 +108,12 @@ claim('caching/login-cookies', {
       'proxy_cookie_domain',
       'proxy_hide_header',
     ],
+    about: /cookie/i,
   },
   brokenBy: cookiesChanged,
 
   async check(context) {
-    const { backend, contract, nonce, evidence } = context
+    const { backend, contract, nonce, evidence, judging } = context
     const { login } = contract.paths
     const asks = ([200, 401] as const).flatMap(status =>
       context.client.protocols.map(protocol => async (client: (typeof context)['client']) => {
@@ -130,6 +138,7 @@ claim('caching/login-cookies', {
         cookies.map(({ name, attributes }) => `${name}: ${attributes.join(', ')}`),
       )
       if (arrived === 0 && isEdgeRefusal(answer)) continue
+      judging({ path: login, method: 'POST', ...(arrived === 0 && wayInwards) })
       for (const sent of COOKIES.map(takenApart)) {
         const [received, ...more] = cookies.filter(({ name }) => name === sent.name)
         expect(more, `${sent.name} a second time, ${title}`).toEqual([])

@@ -4,6 +4,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { limitPassed } from '../../fixtures/faults/routing.ts'
 import { anyOf, noOpenApi } from '../../fixtures/needs.ts'
+import { passingOn } from '../../fixtures/ways-inwards.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
 claim('routing/body-limit', {
@@ -17,13 +18,13 @@ claim('routing/body-limit', {
   ),
   governedBy: {
     path: ({ paths }) => `${paths.api}items`,
-    directives: ['client_max_body_size', 'proxy_request_buffering'],
+    directives: ['client_max_body_size'],
   },
   brokenBy: limitPassed,
 
   async check(context) {
     const limit = bodyLimit(context) ?? 0
-    const { contract, backend, client, nonce, evidence } = context
+    const { contract, backend, client, nonce, evidence, judging } = context
     const path = `${contract.paths.api}items`
     // The error page may be the application's own: it is asked for without the body.
     const bodiesAt = async (id: string) =>
@@ -55,8 +56,10 @@ claim('routing/body-limit', {
         ...{ path, method: 'POST', headers, nonce: id },
         body: isChunked ? inChunks(body) : body,
       })
+      judging({ path, method: 'POST', directives: ['client_max_body_size', ...passingOn] })
       evidence(`${limit + 1} bytes ${title}`, outcomeOf(answer))
       expect(answer.status, `status for ${limit + 1} bytes ${title}`).toBe(413)
+      judging({ path, method: 'POST', directives: ['proxy_request_buffering'] })
       expect(await bodiesAt(id), `bodies that reached the backend, ${title}`).toBe(0)
     }
   },

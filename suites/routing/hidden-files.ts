@@ -8,6 +8,7 @@ import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { fallbackBehind, fileBehind } from '../../fixtures/served-files.ts'
+import { passingOn } from '../../fixtures/ways-inwards.ts'
 
 /** What is left lying about in a project's directory, in the spellings that mean the same to nginx. */
 const HIDDEN = [
@@ -32,12 +33,13 @@ claim('routing/hidden-files', {
   source: { standard: 'OWASP WSTG-CONF-04; RFC 8615 §3' },
   governedBy: {
     path: () => '/.env',
-    directives: ['deny', 'return', 'try_files', 'proxy_pass', 'root'],
+    directives: ['deny', 'return'],
+    sound: { deny: /^all$/, return: /^4\d\d/ },
   },
   brokenBy: hiddenShown,
 
   async check(context) {
-    const { engine, topology, evidence } = context
+    const { engine, topology, evidence, judging } = context
     // An application of one page answers with it whatever it does not find, once the page is there.
     const page = fallbackBehind(context, '/.env')
     if (page !== undefined) await engine.putFile(topology.edge.id, page, '<!doctype html>')
@@ -45,6 +47,7 @@ claim('routing/hidden-files', {
     for (const { path, answer, reached } of answers) {
       const title = `${path} over ${answer.protocol}`
       evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
+      judging({ path })
       expect(reached, `services that ${title} reached`).toEqual([])
       expect(isRefused(answer), `${title} is refused (${outcomeOf(answer)})`).toBe(true)
     }
@@ -65,7 +68,7 @@ claim('routing/hidden-files-on-disk', {
   brokenBy: hiddenOnDisk,
 
   async check(context) {
-    const { engine, ownEdge, evidence } = context
+    const { engine, ownEdge, evidence, judging } = context
     const { edge, client } = await ownEdge()
     for (const path of ON_DISK) {
       const file = fileBehind(context, path)
@@ -76,6 +79,7 @@ claim('routing/hidden-files-on-disk', {
     for (const path of HIDDEN) {
       const answer = await client.http1.request({ path })
       evidence(path, outcomeOf(answer))
+      judging({ path })
       expect(answer.body.includes(CONTENT), `${path} shows the file`).toBe(false)
     }
   },
@@ -111,7 +115,7 @@ function isRefused(answer: HttpRecord): boolean {
  * has a claim of its own.
  */
 async function wellKnownStays(context: ClaimContext): Promise<void> {
-  const { contract, engine, topology, nonce, evidence } = context
+  const { contract, engine, topology, nonce, evidence, judging } = context
   const path = `/.well-known/topology-${nonce()}.txt`
   const scope = scopeOf(context, '/')
   const server = scope === undefined || !('server' in scope) ? scope : scope.server
@@ -131,6 +135,7 @@ async function wellKnownStays(context: ClaimContext): Promise<void> {
     const isReachable = reached.length > 0 || (answer.status ?? 500) < 400
     // A location for some of its names only leaves the rest unfound; that is no refusal, unless it is the hidden files' own.
     const isUnfound = answer.status === 404 && scopeOf(context, path) !== scopeOf(context, '/.env')
+    judging({ path, directives: passingOn })
     expect(isReachable || isUnfound, `${title} is reachable (${outcomeOf(answer)})`).toBe(true)
   }
 }

@@ -22,7 +22,11 @@ claim('routing/large-headers', {
   needs: noOpenApi,
   governedBy: {
     path: loginPath,
-    directives: ['proxy_buffer_size', 'proxy_busy_buffers_size', 'large_client_header_buffers'],
+    directives: ['proxy_buffer_size', 'proxy_busy_buffers_size'],
+    sound: {
+      proxy_buffer_size: /^(?:1[6-9]|[2-9]\d|\d{3,})k$/,
+      proxy_busy_buffers_size: /^\d{2,}k$/,
+    },
   },
   brokenBy: smallHeaders,
 
@@ -73,7 +77,12 @@ claim('routing/large-headers', {
 })
 
 async function requestPasses(context: ClaimContext, path: string): Promise<void> {
-  const { backend, nonce, evidence } = context
+  const { backend, nonce, evidence, judging } = context
+  judging({
+    path,
+    directives: ['large_client_header_buffers', 'client_header_buffer_size'],
+    sound: { large_client_header_buffers: /^\d+ (?:9|\d{2,})k$/, client_header_buffer_size: /./ },
+  })
   const answers = await atItsPace(
     context,
     path,

@@ -7,10 +7,10 @@ claim('routing/no-trace', {
   level: 'should',
   says: 'TRACE and TRACK are refused, and reach no service.',
   source: { standard: 'RFC 9110 §9.3.8; OWASP WSTG-CONF-06' },
-  governedBy: { path: () => '/', directives: ['limit_except', 'if', 'proxy_pass'] },
+  governedBy: { path: () => '/', directives: ['limit_except', 'if'] },
   brokenBy: traced,
 
-  async check({ client, frontend, backend, contract, nonce, evidence }) {
+  async check({ client, frontend, backend, contract, nonce, evidence, judging }) {
     const paths = ['/', `${contract.paths.api}users`]
     const seen = await Promise.all(
       paths.flatMap(path =>
@@ -31,6 +31,7 @@ claim('routing/no-trace', {
               ]),
             )
             return {
+              request: { path, method },
               title: `${method} ${path} over ${probe.protocol}`,
               answer,
               reached: reached.flat().map(({ role }) => role),
@@ -39,8 +40,9 @@ claim('routing/no-trace', {
         ),
       ),
     )
-    for (const { title, answer, reached } of seen) {
+    for (const { request, title, answer, reached } of seen) {
       evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
+      judging(request)
       expect(reached, `services that ${title} reached`).toEqual([])
       expect(answer.status ?? 400, `status of ${title}`).toBeGreaterThanOrEqual(400)
     }

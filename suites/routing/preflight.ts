@@ -9,6 +9,7 @@ import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
+import { passingOn } from '../../fixtures/ways-inwards.ts'
 import type { Header, RequestRecord } from '../../stubs/protocol.ts'
 
 /** Origins that no platform allows: an unrelated one, and those that a careless pattern takes for its own. */
@@ -32,13 +33,15 @@ claim('routing/preflight', {
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,
-    directives: ['if', 'add_header', 'rewrite', 'proxy_hide_header'],
+    directives: ['add_header', 'proxy_hide_header'],
+    about: /access-control/i,
   },
   brokenBy: openToOrigins,
 
   async check(context) {
     const path = `${context.contract.paths.api}users`
     const declared = declaredCors(context, path)
+    const { judging } = context
     context.evidence('declared in the configuration', {
       'preflights are answered at': place(declared.answersAt?.at),
       'the origin is told at': declared.adds.map(({ at }) => place(at)),
@@ -54,11 +57,15 @@ claim('routing/preflight', {
       context.evidence(`from ${origin}`, `${outcomeOf(answer)}; ${inWords(answer)}`)
     for (const each of answers) {
       if (each.arrived === undefined && isEdgeRefusal(each.answer)) continue
+      judging({ path, method: 'OPTIONS' })
       expectSafe(each)
+      if (each.arrived?.method !== 'OPTIONS')
+        judging({ path, method: 'OPTIONS', directives: ['if', ...passingOn] })
       if (declared.answersAt === undefined)
         expectPassed(each, `${context.contract.paths.apiAtBackend}users`)
       else expectAnswered(each, declared.answersAt)
     }
+    judging({ path, method: 'OPTIONS' })
     if (declared.adds.length > 0 && declared.answersAt !== undefined) expectAllowed(answers)
   },
 })

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { bodyLimit, LARGEST } from '../../fixtures/body-limit.ts'
 import { broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
@@ -13,6 +14,7 @@ import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { passTarget } from '../../fixtures/platform/upstreams.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
+import { passingOn } from '../../fixtures/ways-inwards.ts'
 
 const MIB = 1024 * 1024
 
@@ -108,7 +110,7 @@ async function arrives(
   probe: ProtocolClient,
   request: ClientRequest,
 ): Promise<boolean> {
-  const { backend, contract, nonce, evidence } = context
+  const { backend, contract, nonce, evidence, judging } = context
   const { method = 'GET', body } = request
   const id = nonce()
   // A query of its own, so that no cache answers for the backend.
@@ -123,14 +125,28 @@ async function arrives(
     if (method === 'OPTIONS' && (answer.status === 200 || answer.status === 204)) return false
   }
   const target = `${contract.paths.apiAtBackend}${path.slice(contract.paths.api.length)}`
+  const lost = [...passingOn, 'if', ...(body === undefined ? [] : ['client_max_body_size'])]
+  judging({ path, method, directives: arrived === undefined ? lost : ['proxy_method', 'if'] })
   expect(arrived?.method, `method of ${title}`).toBe(method)
+  judging({ path, method, directives: ['proxy_pass', 'rewrite'] })
   const decoded = target.replaceAll('%2F', '/')
   // nginx writes a path anew from the decoded one: a slash that was encoded no longer is.
   if (arrived?.target === decoded && decoded !== target && writesPathAnew(context))
     evidence(`advice: ${title}`, `arrives as ${decoded}`)
   else expect(arrived?.target, `target of ${title}`).toBe(target)
-  for (const [name, value] of Object.entries(HEADERS))
+  for (const [name, value] of Object.entries(HEADERS)) {
+    const isLost = valuesOf(arrived?.headers ?? [], name).length === 0
+    const all = isLost ? ['proxy_pass_request_headers'] : []
+    const sound = { proxy_pass_request_headers: /^on$/ }
+    const about = aboutAny([name, ...all])
+    judging({ path, method, directives: [...all, 'proxy_set_header'], about, sound })
     expect(valuesOf(arrived?.headers ?? [], name).join('; '), `${name} of ${title}`).toBe(value)
+  }
+  judging({
+    path,
+    method,
+    directives: ['proxy_pass_request_body', 'proxy_set_body', 'proxy_method'],
+  })
   const sent = Buffer.from(body ?? '')
   expect(arrived?.body, `body of ${title}`).toMatchObject({
     bytes: sent.length,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ProtocolClient } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
@@ -18,6 +19,7 @@ import {
   type SampleAnswer,
 } from '../../fixtures/sample-answers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
+import { passingOn } from '../../fixtures/ways-inwards.ts'
 
 claim('routing/response-intact', {
   level: 'must',
@@ -51,7 +53,7 @@ claim('routing/response-intact', {
       judged.map(({ title }) => title),
     )
     if (judged.length === 0) throw new Error('the edge let no request through to the backend')
-    for (const each of judged) expectIntact(each, context.evidence)
+    for (const each of judged) expectIntact(each, path, context)
     const trailers = await withTrailers(context, path)
     context.evidence('trailers over http/1.1', trailers.join() || 'none')
     // A proxy may drop them (RFC 9110 §6.5.1), unless it is told to pass them.
@@ -73,25 +75,72 @@ async function ask(
   return { title: `${title}, over ${probe.protocol}`, answer, arrived, steering, body }
 }
 
+/** What an answer has to fit into. */
+const storage = ['proxy_buffer_size', 'proxy_buffers', 'proxy_max_temp_file_size']
+
+const sound = {
+  proxy_intercept_errors: /^off$/,
+  proxy_buffer_size: /^(?:[4-9]|\d{2,})k$/,
+  proxy_buffers: /^(?:[4-9]|\d{2,}) (?:[4-9]|\d{2,})k$/,
+  charset: /^off$/,
+}
+
 function expectIntact(
-  { title, answer, steering, body }: Awaited<ReturnType<typeof ask>>,
-  evidence: ClaimContext['evidence'],
+  { title, answer, arrived, steering, body }: Awaited<ReturnType<typeof ask>>,
+  path: string,
+  { evidence, judging }: ClaimContext,
 ): void {
   const received = unpacked(answer)
   const isSame = answer.status === steering.status && received.equals(body)
   if (!isSame)
     evidence(title, { status: outcomeOf(answer), headers: answer.headers, bytes: answer.bodyBytes })
+  const whole = ['proxy_intercept_errors', 'error_page', ...storage]
+  judging({ path, directives: arrived ? whole : passingOn, sound })
   expect(answer.status, `status of ${title}`).toBe(steering.status)
   expect(answer.error?.message, `how ${title} ended`).toBeUndefined()
   const described =
     body.length > 0 ? SAMPLE_HEADERS : SAMPLE_HEADERS.filter(([name]) => name !== 'content-type')
-  for (const [name, value] of described)
+  for (const [name, value] of described) {
+    judging({
+      path,
+      directives:
+        header(answer, name).length > 1 ? ['add_header'] : ['proxy_hide_header', 'add_header'],
+      about: aboutAny([name]),
+    })
     expect(header(answer, name).join(' | '), `${name} of ${title}`).toBe(value)
+  }
+  judging({
+    path,
+    directives: ['proxy_redirect', 'proxy_hide_header'],
+    about: /proxy_redirect|location/i,
+  })
   const away = steering.headers?.find(([name]) => name === SAMPLE_LOCATION[0])?.[1]
   if (away !== undefined)
     expect(header(answer, 'location').join(' | '), `Location of ${title}`).toBe(away)
   const own = header(answer, 'set-cookie').filter(value => /^[abc]=/.test(value))
+  judging({
+    path,
+    directives: [
+      'proxy_hide_header',
+      'proxy_cookie_path',
+      'proxy_cookie_domain',
+      'proxy_cookie_flags',
+    ],
+    about: /cookie/i,
+  })
   expect(own, `Set-Cookie of ${title}`).toEqual(SAMPLE_COOKIES.map(([, value]) => value))
+  judging({
+    path,
+    directives: [
+      'sub_filter',
+      'add_before_body',
+      'add_after_body',
+      'charset',
+      'gunzip',
+      ...storage,
+    ],
+    sound,
+  })
   expect(digest(received), `body of ${title}`).toEqual(digest(body))
 }
 

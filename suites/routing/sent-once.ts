@@ -19,11 +19,15 @@ claim('routing/not-sent-twice', {
   says: 'A POST whose backend dies half-way is not sent again.',
   source: { standard: 'RFC 9110 §9.2.2' },
   needs: noOpenApi,
-  governedBy: { path: loginPath, directives: ['proxy_next_upstream', 'error_page', 'proxy_pass'] },
+  governedBy: {
+    path: loginPath,
+    directives: ['proxy_next_upstream', 'error_page'],
+    sound: { proxy_next_upstream: /^(?!.*non_idempotent)/ },
+  },
   brokenBy: sentTwice,
 
   async check(context) {
-    const { frontend, backend, contract, nonce, evidence } = context
+    const { frontend, backend, contract, nonce, evidence, judging } = context
     const { login, api } = contract.paths
     // Whoever the edge speaks to may die, and the backend behind it.
     const mortals = contract.apiHops[1] === 'frontend' ? { frontend, backend } : { backend }
@@ -61,6 +65,7 @@ claim('routing/not-sent-twice', {
         )
         evidence(title, { answer: outcomeOf(answer), arrived: counts })
         if (arrived.length === 0 && isEdgeRefusal(answer)) continue
+        judging({ path, method: 'POST' })
         for (const [role, count] of Object.entries(counts))
           expect(count, `times that it reached the ${role}: ${title}`).toBeLessThanOrEqual(1)
       }

@@ -11,8 +11,10 @@ import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { samplePath } from '../../fixtures/platform/sample-path.ts'
 import { reachesRole } from '../../fixtures/playing.ts'
+import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import type { RequestRecord } from '../../stubs/protocol.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
 /** Most paths that are tried: locations of one configuration rarely differ in this. */
@@ -56,7 +58,7 @@ claim('routing/websocket', {
         (isEdgeRefusal({ status }) || isElsewhere(path, location, contract))
       )
         continue
-      judging({ path })
+      judging({ path, about: aboutAny(lostOf(reached)) })
       expect(status, `status of an upgrade at ${path}`).toBe(101)
       judging({
         path,
@@ -125,4 +127,16 @@ function passesUpgrade(location: Location): boolean {
 function isElsewhere(path: string, location: Location, contract: Contract): boolean {
   const { primary } = contract.hosts
   return !reachesRole(contract, outcomeOf(location.server, { target: path, host: primary }))
+}
+
+/** Which of the two headers that make an upgrade did not reach a service; both where none was reached. */
+function lostOf([first]: RequestRecord[]): string[] {
+  const headers = first?.headers ?? []
+  const isSaid = (name: string, word: RegExp) =>
+    valuesOf(headers, name).some(value => word.test(value))
+  const lost = [
+    ...(isSaid('upgrade', /websocket/i) ? [] : ['Upgrade']),
+    ...(isSaid('connection', /upgrade/i) ? [] : ['Connection']),
+  ]
+  return lost.length > 0 ? lost : ['Upgrade', 'Connection']
 }

@@ -1,5 +1,11 @@
 import { expect } from 'vitest'
-import { cacheDirectives, whatAllowsStoring } from '../../fixtures/cache-headers.ts'
+import { aboutAny } from '../../fixtures/about.ts'
+import {
+  allowingToStore,
+  cacheDirectives,
+  storing,
+  whatAllowsStoring,
+} from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { identityLost, streamShared } from '../../fixtures/faults/sse.ts'
@@ -21,18 +27,13 @@ claim('sse/not-cached', {
   needs: noStream,
   governedBy: {
     path: streamPath,
-    directives: [
-      'proxy_cache',
-      'proxy_cache_valid',
-      'expires',
-      'add_header',
-      'proxy_ignore_headers',
-    ],
+    ...storing,
   },
   brokenBy: streamShared,
 
   async check(context) {
     for (const [saying, steering] of Object.entries(SAYING)) {
+      context.judging({ path: streamPath(context.contract) })
       // The second comes while the first is open, the third when the first is over and could have been kept.
       const path = `${streamPath(context.contract)}?round=${context.nonce()}`
       const first = await open(context, path, steering)
@@ -54,6 +55,7 @@ claim('sse/not-cached', {
         `Cache-Control, with ${saying} from the backend`,
         control.join(', ') || 'none',
       )
+      context.judging({ path: streamPath(context.contract), ...allowingToStore })
       expect(whatAllowsStoring(headers), 'what allows a cache to keep the stream').toEqual([])
       if (saying === 'no-cache')
         expect(
@@ -94,7 +96,7 @@ claim('sse/identity-passes', {
   governedBy: { path: streamPath, directives: ['proxy_set_header', 'proxy_pass_request_headers'] },
   brokenBy: identityLost,
 
-  async check({ client, backend, contract, evidence }) {
+  async check({ client, backend, contract, evidence, judging }) {
     const sent = {
       cookie: 'session=s3ss10n.a+b/c==; theme=dark',
       authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.',
@@ -109,6 +111,13 @@ claim('sse/identity-passes', {
           `${name} over ${probe.protocol}`,
           isSame ? 'unchanged' : `${received.length} characters in place of ${value.length}`,
         )
+        const all = received === '' ? ['proxy_pass_request_headers'] : []
+        judging({
+          path: streamPath(contract),
+          directives: ['proxy_set_header', ...all],
+          about: aboutAny([name, ...all]),
+          sound: { proxy_pass_request_headers: /^on$/ },
+        })
         expect(isSame, `${name} reaches the backend unchanged over ${probe.protocol}`).toBe(true)
       }
     }

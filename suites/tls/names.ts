@@ -62,7 +62,7 @@ claim('tls/http2-by-alpn', {
     (secureHosts(contract, facts).some(host => speaksHttp2(contract, facts, host))
       ? undefined
       : 'HTTP/2 is configured nowhere'),
-  governedBy: { directives: ['http2', 'listen'] },
+  governedBy: { directives: ['http2', 'listen'], sound: { http2: /^on$/, listen: /\bssl\b/ } },
   brokenBy: http2Broken,
 
   async check({ client, contract, facts, evidence, judging }) {

@@ -11,7 +11,7 @@ claim('tls/no-early-data', {
   says: 'No session permits early data (0-RTT): whoever recorded a login cannot send it again.',
   source: { standard: 'RFC 8446 §8; RFC 9325 §3.1.1 (0-RTT)' },
   needs: noHttps,
-  governedBy: { directives: ['ssl_early_data'] },
+  governedBy: { directives: ['ssl_early_data'], sound: { ssl_early_data: /^off$/ } },
   brokenBy: earlyData,
 
   async check({ client, contract, facts, evidence, judging }) {
@@ -36,7 +36,10 @@ claim('tls/resumption', {
   says: 'A session resumes: a client that comes back is spared a full handshake.',
   source: { standard: 'RFC 9325 §3.4' },
   needs: noHttps,
-  governedBy: { directives: ['ssl_session_cache', 'ssl_session_tickets'] },
+  governedBy: {
+    directives: ['ssl_session_cache', 'ssl_session_tickets'],
+    sound: { ssl_session_cache: /shared|builtin/, ssl_session_tickets: /^on$/ },
+  },
   brokenBy: noResumption,
 
   async check({ client, contract, facts, evidence, judging }) {

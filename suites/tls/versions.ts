@@ -20,7 +20,7 @@ claim('tls/speaks-1.2-and-1.3', {
       for (const version of promisedVersions(contract, facts, host)) {
         const shake = await client.handshake({ host, minVersion: version, maxVersion: version })
         evidence(`${host} ${version}`, shake.error ?? `${shake.version} ${shake.cipher}`)
-        judging({ host })
+        judging({ host, sound: { ssl_protocols: new RegExp(version) } })
         expect(shake.error?.message, `${version} handshake with ${host}`).toBeUndefined()
         expect(shake.version, `version spoken with ${host}`).toBe(version)
       }
@@ -33,7 +33,7 @@ claim('tls/prefers-1.3', {
   says: 'A client that offers TLS 1.2 and 1.3 gets 1.3.',
   source: { standard: 'RFC 9325 §3.1.1' },
   needs: noHttps,
-  governedBy: { directives: ['ssl_protocols'] },
+  governedBy: { directives: ['ssl_protocols'], sound: { ssl_protocols: /TLSv1\.3/ } },
   brokenBy: older,
 
   async check({ client, contract, facts, evidence, judging }) {
