@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
-import type { ClaimContext } from '../../fixtures/context.ts'
+import type { ClaimContext, JudgedRequest } from '../../fixtures/context.ts'
 import { type DrawnArrow, drawnArrows, nodeFor } from '../../fixtures/drawing.ts'
 import { arrowsIdle, arrowsMissing } from '../../fixtures/faults/diagram.ts'
 import { noDiagram } from '../../fixtures/needs.ts'
@@ -8,6 +8,7 @@ import type { Role } from '../../fixtures/platform/contract.ts'
 import type { DiagramArrow } from '../../fixtures/platform/diagram.ts'
 import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
 import { observeTraffic, type Traffic } from '../../fixtures/traffic.ts'
+import { frontendToBackend, passingOn } from '../../fixtures/ways-inwards.ts'
 
 const source = { spec: 'Network Flow Diagram' }
 
@@ -25,7 +26,7 @@ claim('diagram/edges-observed', {
   brokenBy: arrowsIdle,
 
   async check(context) {
-    const { facts, blame, evidence } = context
+    const { contract, facts, blame, judging, evidence } = context
     const traffic = await observeTraffic(context)
     evidence('traffic', traffic.map(inWords))
     const arrows = drawnArrows(facts.diagram)
@@ -40,6 +41,7 @@ claim('diagram/edges-observed', {
       if (unwatched !== undefined || isAnswer || (await isCarried(one, traffic, context))) continue
       idle.push(`${one.from} → ${one.to}${one.arrow.port ? ` on ${one.arrow.port}` : ''}`)
       blame(one.arrow.at, 'arrow', drawn(one.arrow))
+      judging(wayOf(one, contract, facts))
     }
     expect(idle, 'arrows without traffic').toEqual([])
   },
@@ -54,7 +56,7 @@ claim('diagram/no-other-edges', {
   brokenBy: arrowsMissing,
 
   async check(context) {
-    const { facts, blame, evidence } = context
+    const { facts, blame, judging, evidence } = context
     const arrows = drawnArrows(facts.diagram)
     const isDrawn = (from: Role | undefined, to: Role, port: number) =>
       arrows.some(
@@ -77,6 +79,8 @@ claim('diagram/no-other-edges', {
       role === undefined ? !leadsToNode(context, host) : !isDrawn('edge', role, port),
     )
     for (const { host, port, at } of undrawn) blame(at, 'proxy_pass', `${host}:${port}`)
+    const [stray] = strays.filter(({ from, path }) => from === 'edge' && path !== undefined)
+    if (stray !== undefined) judging({ path: stray.path, directives: passingOn })
     expect(strays.map(inWords), 'traffic without an arrow').toEqual([])
     expect(
       undrawn.map(({ host, port }) => `edge → ${host}:${port}`),
@@ -84,6 +88,28 @@ claim('diagram/no-other-edges', {
     ).toEqual([])
   },
 })
+
+/** What governs whether an arrow carries anything: who begins there, and is told where to go. */
+function wayOf(
+  { from, to }: DrawnArrow,
+  contract: ClaimContext['contract'],
+  { compose }: ClaimContext['facts'],
+): JudgedRequest {
+  const nothing = { directives: [] }
+  const { backend, database, edge } = contract
+  if (from === 'client') return { compose: [{ service: edge.service, keys: ['ports'] }] }
+  if (from === 'frontend' && to === 'backend' && compose !== undefined)
+    return { ...nothing, compose: frontendToBackend(contract, compose) }
+  if (to === 'database')
+    return {
+      ...nothing,
+      compose: [
+        { service: backend.service, keys: [`environment.${database?.variable}`, 'environment'] },
+      ],
+    }
+  const path = to === 'backend' ? `${contract.paths.api}users` : '/'
+  return { path, directives: passingOn }
+}
 
 /** Why nothing can be said of an arrow; undefined for those that carry what the edge and its clients do. */
 function whyUnwatched({ from, to }: DrawnArrow, { contract }: ClaimContext): string | undefined {

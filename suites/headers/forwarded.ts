@@ -9,7 +9,7 @@ import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
 /** Headers that tell an address. */
-const ADDRESS = /forwarded-for|real.?ip|\bforwarded\b/i
+const ADDRESS = aboutAny(['X-Forwarded-For', 'X-Real-IP', 'Forwarded'])
 
 const directives = ['proxy_set_header']
 

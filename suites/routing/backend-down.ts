@@ -30,7 +30,8 @@ claim('routing/backend-down', {
   needs: noOpenApi,
   governedBy: {
     path: apiPath,
-    directives: ['error_page', 'proxy_intercept_errors', 'proxy_next_upstream', 'proxy_pass'],
+    directives: ['error_page', 'proxy_intercept_errors', 'proxy_pass'],
+    sound: { proxy_intercept_errors: /^off$/ },
   },
   brokenBy: goneUnnoticed,
   drill: true,
@@ -173,7 +174,7 @@ async function recovers({ context, own, time }: Drill, role: Service): Promise<v
     return reached
   }, redeploySeconds)
   evidence(`API requests, the ${role} back again`, seen)
-  judging({ path })
+  judging({ path, directives: ['resolver', 'proxy_pass'] })
   expect(after, `seconds until all works, the ${role} back again`).toBeDefined()
 }
 
