@@ -59,6 +59,8 @@ export interface Steering {
   delayMs?: number
   /** Never answer; the request stays open until the client goes or the stub ends. */
   hold?: boolean
+  /** Take nothing of the request's body, and never answer. */
+  unread?: boolean
   /** Answer as an event stream that the steerer feeds. */
   stream?: boolean
   /**

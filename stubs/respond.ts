@@ -17,7 +17,8 @@ export async function respond(
   by: { steering?: Steering; streams: Streams; database?: Database | undefined },
 ): Promise<void> {
   const { steering = {}, streams, database } = by
-  if (steering.hold) return
+  if (steering.unread) exchange.req.pause()
+  if (steering.hold || steering.unread) return
   await exchange.bodyEnd
   if (steering.delayMs) await wait(steering.delayMs, undefined, { signal: exchange.gone })
   const own = await withDatabase(usual, { steering, database })

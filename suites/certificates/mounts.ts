@@ -6,6 +6,7 @@ import { anyOf, noCertificates, noCompose, noEdgeService } from '../../fixtures/
 import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
+import { nearest } from '../../fixtures/platform/nearest-word.ts'
 
 claim('certificates/paths-mounted', {
   level: 'must',
@@ -54,6 +55,9 @@ function follow(path: string, mounts: readonly Mount[]): Followed {
   const mount = mountOf(path, mounts)
   if (mount === undefined) return { seen: 'under no mount', missing: path }
   const outside = sourceOf(path, mount)
+  const mistyped = unlikeCertbot(outside)
+  if (mistyped !== undefined)
+    return { seen: `from ${outside}, where certbot keeps ${mistyped}`, missing: path, mount }
   const link = CERTBOT_LINK.exec(outside)?.groups
   // A file that is mounted by itself was followed by the engine, outside.
   if (link === undefined || path === trimmed(mount.target))
@@ -71,3 +75,12 @@ function follow(path: string, mounts: readonly Mount[]): Followed {
 /** What certbot keeps below `live/` are links into `archive/`, two directories up. */
 const CERTBOT_LINK =
   /^(?<home>.*)\/live\/(?<name>[^/]+)\/(?<file>privkey|cert|chain|fullchain)\.pem$/
+
+const KEPT = ['privkey', 'cert', 'chain', 'fullchain'].map(name => `${name}.pem`)
+
+/** What was meant by a path below certbot's `live/` that certbot has never written, where that can be told. */
+function unlikeCertbot(path: string): string | undefined {
+  const [, file = ''] = /\/letsencrypt\/live\/[^/]+\/([^/]+)$/.exec(path) ?? []
+  if (file === '' || KEPT.includes(file)) return undefined
+  return nearest(file, KEPT) ?? (/\.(?:pem|crt|cer|key)$/.test(file) ? undefined : KEPT.join(', '))
+}

@@ -2,12 +2,16 @@ import { expect } from 'vitest'
 import { aboutAny } from '../../fixtures/about.ts'
 import { everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { policyMissing, siteWideLost } from '../../fixtures/faults/headers.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { policyMissing, policyTwice, siteWideLost } from '../../fixtures/faults/headers.ts'
 import { noHttps, secureServer } from '../../fixtures/hosts.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { everyLocation } from '../../fixtures/platform/every-location.ts'
+import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { siteWideHeaders } from '../../fixtures/platform/site-wide-headers.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import type { Header } from '../../stubs/protocol.ts'
 
 const governedBy = {
   path: ({ paths }: Contract) => paths.api,
@@ -77,4 +81,82 @@ function missingPolicies(answer: HttpRecord): string[] {
     ...(hasFramePolicy ? [] : ['X-Frame-Options or frame-ancestors']),
     ...(referrer === '' ? ['Referrer-Policy'] : []),
   ]
+}
+
+/** Policies of which a page has one. (Of Content-Security-Policy there may be several: all of them hold.) */
+const ONE_POLICY = [
+  'strict-transport-security',
+  'x-content-type-options',
+  'x-frame-options',
+  'referrer-policy',
+]
+
+/** What applications say that take care of themselves, as helmet does. */
+const OF_AN_APPLICATION: Header[] = [
+  ['strict-transport-security', 'max-age=15552000'],
+  ['x-content-type-options', 'nosniff'],
+  ['x-frame-options', 'SAMEORIGIN'],
+  ['referrer-policy', 'no-referrer'],
+]
+
+claim('headers/one-policy', {
+  level: 'should',
+  says: 'No answer carries a policy twice; where the edge puts its own in the place of the application’s, that is so for each of them.',
+  source: {
+    standard: 'RFC 6797 §6.1; RFC 7034 §2.1; Fetch §3.6 (a second value is read with the first)',
+  },
+  needs: noHttps,
+  governedBy: {
+    path: ({ paths }) => paths.api,
+    directives: ['proxy_hide_header', 'add_header', 'add_header_inherit'],
+  },
+  brokenBy: policyTwice,
+
+  async check(context) {
+    const { evidence, judging } = context
+    const own = await everyKindOfAnswer(context)
+    const all = [...own, ...(ownsPolicies(context) ? await withPoliciesInside(context) : [])]
+    evidence('answers looked at', all.length)
+    for (const { title, host, path, answer } of all) {
+      const twice = ONE_POLICY.filter(name => header(answer, name).length > 1)
+      const seen = twice.map(name => `${name}: ${header(answer, name).join(' | ')}`)
+      if (twice.length > 0) evidence(`${title} (${answer.status})`, seen.join('; '))
+      judging({ host, path })
+      expect(twice, `policies that ${title} (${answer.status}) carries twice`).toEqual([])
+    }
+  },
+})
+
+/** Whether the edge takes policies of the application's out of answers to put its own there. */
+function ownsPolicies({ contract, facts }: ClaimContext): boolean {
+  return everyLocation(secureServer(contract, facts, contract.hosts.primary)).some(location => {
+    const named = (directive: string) =>
+      effective(location, directive).directives.map(({ args: [name = ''] }) => name.toLowerCase())
+    const added = named('add_header')
+    return named('proxy_hide_header').some(
+      name => ONE_POLICY.includes(name) && added.includes(name),
+    )
+  })
+}
+
+/** Answers of services that have policies of their own. */
+async function withPoliciesInside(context: ClaimContext) {
+  const { client, contract, backend, frontend, nonce } = context
+  const { api, login } = contract.paths
+  const asked = [
+    { path: '/pages', actor: frontend, method: 'GET' },
+    { path: `${api}users`, actor: backend, method: 'GET' },
+    { path: login, actor: backend, method: 'POST' },
+  ]
+  const answers = await Promise.all(
+    asked.map(async ({ path, actor, method }) => {
+      const id = nonce()
+      await actor.steer(id, { status: 200, headers: OF_AN_APPLICATION })
+      const body = method === 'POST' ? '{}' : undefined
+      const answer = await client.http1.request({ path, method, body, nonce: id })
+      const title = `${method} ${path}, with policies of the application’s own,`
+      return { title, host: contract.hosts.primary, path, answer }
+    }),
+  )
+  return answers.filter(({ answer }) => answer.status !== undefined)
 }

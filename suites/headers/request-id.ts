@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { alwaysUpgrade, oddRequestId } from '../../fixtures/faults/headers.ts'
+import { idNotKept } from '../../fixtures/faults/headers-inwards.ts'
 import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
@@ -45,6 +46,51 @@ claim('headers/one-request-id', {
     }
   },
 })
+
+claim('headers/request-id-kept', {
+  level: 'should',
+  says: "A client's own valid request id reaches the backend unchanged, where the configuration reads it.",
+  source: {
+    standard: 'W3C Trace Context §2 (by analogy): an id is of use where all say the same one',
+  },
+  needs: anyOf(noOpenApi, (_, facts) => {
+    const name = idHeader(facts)
+    if (name === undefined) return 'the configuration forwards no request id'
+    return readsOwn(facts, name) ? undefined : `the configuration reads no ${name} of a client`
+  }),
+  governedBy: {
+    path: ({ paths }) => paths.api,
+    directives: ['map', 'proxy_set_header'],
+    about: ID,
+  },
+  brokenBy: idNotKept,
+
+  async check(context) {
+    const { contract, facts, nonce, evidence, judging } = context
+    const name = idHeader(facts) ?? ''
+    const sent = nonce()
+    for (const arrival of arrived(
+      await arrivals(context, apiRoutes(contract), { [name]: sent }),
+      'backend',
+    )) {
+      const [record] = recordOf(arrival, 'backend')
+      const ids = valuesOf(record?.headers ?? [], name)
+      evidence(arrival.path, `${name}: ${ids.join(' | ') || 'none'}, in place of ${sent}`)
+      judging({ path: arrival.path })
+      expect(ids, `${name} at the backend for ${arrival.path}`).toEqual([sent])
+    }
+  },
+})
+
+/** Whether a client's own id is looked at anywhere but in a log: by a map, or by what is handed on. */
+function readsOwn({ configuration }: PlatformFacts, name: string): boolean {
+  const variable = `$http_${name.toLowerCase().replaceAll('-', '_')}`
+  return every(configuration.directives).some(
+    ({ name: directive, args }) =>
+      ['map', 'set', 'if', 'proxy_set_header'].includes(directive) &&
+      args.some(arg => arg.includes(variable)),
+  )
+}
 
 /** The header in which the configuration passes an id on. */
 function idHeader({ configuration }: PlatformFacts): string | undefined {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
-import { challengesLost } from '../../fixtures/faults/redirects.ts'
+import { challengesLost, challengesMadeUp } from '../../fixtures/faults/redirects.ts'
 import { noPlainHttp } from '../../fixtures/hosts.ts'
 import { anyOf, everyHost, noAcme } from '../../fixtures/needs.ts'
 
@@ -17,7 +17,7 @@ claim('redirects/acme-challenge', {
     path: () => '/.well-known/acme-challenge/token',
     directives: ['root', 'alias', 'return', 'try_files', 'proxy_pass'],
   },
-  brokenBy: challengesLost,
+  brokenBy: [...challengesLost, ...challengesMadeUp],
 
   async check({ client, contract, engine, topology, nonce, evidence, judging }) {
     const { webroot, directory } = contract.acme ?? { webroot: '', directory: '' }
@@ -36,6 +36,9 @@ claim('redirects/acme-challenge', {
       judging({ scheme: 'http', host, path })
       expect(answer.status, `status of the challenge on ${host}`).toBe(200)
       expect(answer.body, `the challenge on ${host}`).toBe(content)
+      const missing = await client.http1.request({ scheme: 'http', host, path: `${path}-missing` })
+      evidence(`http://${host}${path}-missing`, missing.status ?? missing.error?.message)
+      expect(missing.status, `status of a challenge that is not there, on ${host}`).not.toBe(200)
       const others = [
         `/${stray}`,
         `/.well-known/${stray}`,

@@ -1,14 +1,30 @@
 import { expect } from 'vitest'
+import { bodyLimit } from '../../fixtures/body-limit.ts'
 import { broken, inForce } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { expectClockMoved } from '../../fixtures/clock-proof.ts'
-import { noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
-import { patience } from '../../fixtures/patience.ts'
+import type { ClientRequest } from '../../fixtures/client.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { anyPage, firstHop } from '../../fixtures/faults/ways.ts'
+import { TimeSince } from '../../fixtures/moved-clock.ts'
+import { anyOf, noFrontend, noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
+import { inTime, patience } from '../../fixtures/patience.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import type { HttpRecord } from '../../fixtures/probes/http.ts'
+import { Unmet } from '../../fixtures/unmet.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import type { Steering } from '../../stubs/protocol.ts'
 
 /** How far before and after the contracted time is looked, in seconds. */
 const MARGIN = 5
 
+/** A request that hangs for as long as the clock says must not be given up for want of patience. */
+const HANGS_MS = 30_000
+
 const readTimeout = inForce('proxy_read_timeout', { path: ({ paths }) => `${paths.api}reports` })
+
+const pageTimeout = inForce('proxy_read_timeout', { path: anyPage })
+const sendTimeout = inForce('proxy_send_timeout', { path: ({ paths }) => `${paths.api}reports` })
 
 claim('routing/slow-answer', {
   // Sixty seconds are the specification's; another platform's own time is a decision, and worth a word.
@@ -27,38 +43,123 @@ claim('routing/slow-answer', {
     broken('ten seconds', readTimeout.set('10s')),
   ],
 
-  async check({ ownEdge, backend, contract, nonce, evidence }) {
-    const { answerSeconds } = contract.limits
-    const { client, moveClock, ...rest } = await ownEdge()
-    const edge = { client, moveClock, ...rest }
-    const id = nonce()
-    await backend.steer(id, { hold: true })
-    const pending = client.http1.request({
-      path: `${contract.paths.api}reports`,
-      nonce: id,
-      withinMs: 30_000,
-    })
-    let answered = false
-    void pending.finally(() => {
-      answered = true
-    })
-    await backend.request(id)
-    await moveClock(answerSeconds - MARGIN)
-    await expectClockMoved(edge, answerSeconds - MARGIN)
-    evidence(
-      `${answerSeconds - MARGIN} s after the request`,
-      answered ? (await pending).status : 'no answer yet',
-    )
-    expect(answered, `answered before ${answerSeconds} s`).toBe(false)
-    await moveClock(answerSeconds + MARGIN)
-    const late = new Promise<undefined>(resolve =>
-      setTimeout(resolve, patience.timerFiresMs, undefined).unref(),
-    )
-    const answer = await Promise.race([pending, late])
-    evidence(
-      `${answerSeconds + MARGIN} s after the request`,
-      answer === undefined ? 'no answer yet' : (answer.status ?? answer.error),
-    )
-    expect(answer?.status, `status ${answerSeconds + MARGIN} s after the request`).toBe(504)
+  async check(context) {
+    const { api, login } = context.contract.paths
+    const hanging = [
+      { path: `${api}reports`, method: 'GET' },
+      // A location of its own may well have a time of its own.
+      { path: login, method: 'POST' },
+    ]
+    await endsInTime(context, hanging, { hold: true }, 'backend')
   },
 })
+
+claim('routing/slow-page', {
+  level: 'should',
+  says: 'A page that hangs ends with 504 at the contracted time, and not before.',
+  source: { standard: 'RFC 9110 §15.6.5' },
+  needs: anyOf(noFrontend, noContractedTime),
+  governedBy: { path: () => '/reports', directives: ['proxy_read_timeout', 'proxy_pass'] },
+  brokenBy: [
+    broken('five minutes', pageTimeout.set('300s')),
+    broken('ten seconds', pageTimeout.set('10s')),
+  ],
+
+  async check(context) {
+    await endsInTime(context, [{ path: '/reports', method: 'GET' }], { hold: true }, 'frontend')
+  },
+})
+
+/** More than any socket takes on its own account. */
+const UNTAKEN_BYTES = 8 * 1024 * 1024
+
+claim('routing/slow-upload', {
+  level: 'should',
+  says: 'An upload that a service stops taking ends with 504 at the contracted time, and not before.',
+  source: { standard: 'RFC 9110 §15.6.5' },
+  needs: anyOf(noOpenApi, noContractedTime),
+  governedBy: {
+    path: ({ paths }) => `${paths.api}reports`,
+    directives: ['proxy_send_timeout', 'proxy_request_buffering', 'proxy_pass'],
+  },
+  brokenBy: [
+    broken('an hour', sendTimeout.set('1h')),
+    broken('five seconds', sendTimeout.set('5s')),
+  ],
+
+  async check(context) {
+    const { contract } = context
+    const bytes = Math.min(UNTAKEN_BYTES, bodyLimit(context) ?? UNTAKEN_BYTES)
+    const body = Buffer.alloc(bytes, 'b')
+    const upload = { path: `${contract.paths.api}reports`, method: 'POST', body }
+    await endsInTime(context, [upload], { unread: true }, firstHop(contract))
+  },
+})
+
+/** Who draws no picture and writes no number has contracted no time for anything but the specification's own sentence. */
+function noContractedTime(contract: Contract, facts: PlatformFacts): string | undefined {
+  return promisesLimit(contract, facts, 'answerSeconds')
+    ? undefined
+    : 'the platform contracts no time after which a request ends'
+}
+
+interface Hanging {
+  title: string
+  path: string
+  pending: Promise<HttpRecord>
+  /** Once it is there. */
+  answer?: HttpRecord
+}
+
+/** Holds requests at a service, and moves the clock past the contracted time. */
+async function endsInTime(
+  { ownEdge, contract, nonce, evidence, judging, ...actors }: ClaimContext,
+  hanging: ClientRequest[],
+  steering: Steering,
+  role: 'frontend' | 'backend',
+): Promise<void> {
+  const { answerSeconds } = contract.limits
+  const edge = await ownEdge()
+  const actor = actors[role]
+  const time = new TimeSince(edge)
+  const asked: Hanging[] = []
+  for (const request of hanging) {
+    const id = nonce()
+    await actor.steer(id, steering)
+    const body = request.method === 'POST' ? '{}' : undefined
+    const pending = edge.client.http1.request({
+      ...{ body, ...request },
+      nonce: id,
+      withinMs: HANGS_MS,
+    })
+    const each: Hanging = {
+      title: `${request.method} ${request.path}`,
+      path: request.path,
+      pending,
+    }
+    void pending.then(answer => {
+      each.answer = answer
+    })
+    // The edge may turn some away, and hand others to whom it likes.
+    const [arrived] = await Promise.race([actor.arrivals(id), pending.then(() => [])])
+    if (arrived === undefined) evidence(each.title, `reached no ${role}`)
+    else asked.push(each)
+  }
+  if (asked.length === 0) throw new Unmet(`a request to reach the ${role}`, 'none')
+  await time.reach(answerSeconds - MARGIN)
+  for (const { path, title, answer } of asked) {
+    const seen = answer === undefined ? 'no answer yet' : outcomeOf(answer)
+    evidence(`${title}, ${answerSeconds - MARGIN} s after it`, seen)
+    judging({ path })
+    if (answer !== undefined) time.expectBefore(answerSeconds)
+    expect(seen, `${title}, before ${answerSeconds} s are over`).toBe('no answer yet')
+  }
+  await time.reach(answerSeconds + MARGIN)
+  for (const { path, title, pending } of asked) {
+    const answer = await inTime(pending, patience.timerFiresMs, undefined)
+    const seen = answer === undefined ? 'no answer yet' : outcomeOf(answer)
+    evidence(`${title}, ${answerSeconds + MARGIN} s after it`, seen)
+    judging({ path })
+    expect(answer?.status, `status of ${title} after ${answerSeconds + MARGIN} s`).toBe(504)
+  }
+}

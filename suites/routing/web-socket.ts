@@ -20,10 +20,12 @@ import { NONCE_HEADER } from '../../stubs/protocol.ts'
 /** Most paths that are tried: locations of one configuration rarely differ in this. */
 const MOST = 4
 
+const ID = 'routing/websocket'
+
 const nowhere: Need = (contract, facts) =>
   configuredPaths(contract, facts).length === 0 ? 'no location passes an upgrade on' : undefined
 
-claim('routing/websocket', {
+claim(ID, {
   level: 'should',
   says: 'A WebSocket opens, and carries a message both ways, wherever the configuration passes upgrades on.',
   source: { standard: 'RFC 6455 §4; RFC 9110 §7.8' },
@@ -95,7 +97,9 @@ function configuredPaths(
     .map(({ path }) => ({ path, location: server && handing(server, path, contract) }))
     .filter(
       (each): each is { path: string; location: Location } =>
-        each.location !== undefined && passesUpgrade(each.location),
+        each.location !== undefined &&
+        // A platform that promises it has to, whether its configuration says so or not.
+        (contract.promises.includes(ID) || passesUpgrade(each.location)),
     )
     .filter(({ location }, at, all) => all.findIndex(each => each.location === location) === at)
     .sort((a, b) => Number(named.test(b.location.path)) - Number(named.test(a.location.path)))

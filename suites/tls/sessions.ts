@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
-import { earlyData, noResumption } from '../../fixtures/faults/tls.ts'
-import { noHttps, secureHosts } from '../../fixtures/hosts.ts'
+import { earlyData, noResumption, sessionsForEver } from '../../fixtures/faults/tls.ts'
+import { noHttps, secureHosts, secureServer } from '../../fixtures/hosts.ts'
+import { effective, parseTime } from '../../fixtures/platform/nginx/effective.ts'
 
 /** How long a server is given for its session ticket, in milliseconds: it sends it at once, or never. */
 const TICKET_MS = 1_000
@@ -51,6 +52,30 @@ claim('tls/resumption', {
       evidence(host, `${first.version ?? first.error?.message}, ${session ? seen : 'no session'}`)
       judging({ host })
       expect(again?.reused ?? false, `a session of ${host} resumes`).toBe(true)
+    }
+  },
+})
+
+/** What TLS 1.3 allows a session to live, in seconds. */
+const WEEK_SECONDS = 7 * 24 * 60 * 60
+
+claim('tls/sessions-end', {
+  level: 'should',
+  says: 'No session may be resumed for longer than a week: whoever gets hold of one has it for a while, and not for ever.',
+  source: { standard: 'RFC 8446 §4.6.1; RFC 9325 §3.4' },
+  needs: noHttps,
+  governedBy: { directives: ['ssl_session_timeout'] },
+  brokenBy: sessionsForEver,
+
+  async check({ contract, facts, evidence, judging }) {
+    for (const host of secureHosts(contract, facts)) {
+      const server = secureServer(contract, facts, host)
+      const [written] =
+        server === undefined ? [] : effective(server, 'ssl_session_timeout').directives
+      const seconds = parseTime(written?.args[0] ?? '5m')
+      evidence(`${host} (read)`, `${seconds} s`)
+      judging({ host })
+      expect(seconds, `seconds that a session of ${host} lives`).toBeLessThanOrEqual(WEEK_SECONDS)
     }
   },
 })

@@ -1,0 +1,102 @@
+import { expect } from 'vitest'
+import { claim } from '../../fixtures/claim.ts'
+import type { Client } from '../../fixtures/client.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { notCompressed } from '../../fixtures/faults/routing.ts'
+import { anyOf, type Need, noWayIn } from '../../fixtures/needs.ts'
+import { atItsPace } from '../../fixtures/pace.ts'
+import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { header } from '../../fixtures/probes/http.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
+
+const ID = 'routing/compresses-text'
+
+/** Few answers are smaller that are worth a compressor's while, and most are larger. */
+const BODY_BYTES = 8 * 1024
+
+const saysNothing: Need = (contract, facts) => {
+  if (contract.promises.includes(ID)) return undefined
+  const scope = scopeOf({ contract, facts }, '/')
+  const written = scope && effective(scope, 'gzip').directives.at(-1)
+  // What the edge's image brings along is nobody's decision.
+  const isOwn = written !== undefined && facts.configuration.sources.includes(written.at.file)
+  return isOwn && written.args[0] === 'on'
+    ? undefined
+    : 'the configuration does not say that the edge compresses'
+}
+
+claim(ID, {
+  level: 'should',
+  says: 'A client that accepts gzip gets pages, scripts, style sheets and the other types that the configuration lists compressed.',
+  source: { standard: 'RFC 9110 §8.4, §12.5.3' },
+  needs: anyOf(noWayIn, saysNothing),
+  governedBy: {
+    path: () => '/',
+    directives: ['gzip', 'gzip_types', 'gzip_min_length', 'gzip_proxied', 'gzip_http_version'],
+  },
+  brokenBy: notCompressed,
+
+  async check(context) {
+    const { contract, facts, evidence, judging } = context
+    const { api, static: files } = contract.paths
+    const isPromised = contract.promises.includes(ID)
+    const types = every(facts.configuration.directives).flatMap(({ name, args }) =>
+      name === 'gzip_types' ? args : [],
+    )
+    const script =
+      ['application/javascript', 'text/javascript', 'application/x-javascript'].find(type =>
+        types.includes(type),
+      ) ?? 'application/javascript'
+    const kinds = [
+      { path: '/', type: 'text/html', of: 'frontend' as const },
+      { path: `${files}chunks/main.js`, type: script, of: 'frontend' as const },
+      { path: `${files}css/main.css`, type: 'text/css', of: 'frontend' as const },
+      // Some leave an API's answers as they are, so that nobody learns a secret from their length.
+      ...(isPromised || types.includes('application/json') || types.includes('*')
+        ? [{ path: `${api}users`, type: 'application/json', of: 'backend' as const }]
+        : []),
+    ]
+    // A proxy of the client's own says Via; only who promises it compresses for those, too.
+    const proxied: Record<string, string> = { via: '1.1 proxy.example' }
+    const ways = [{}, ...(isPromised ? [proxied] : [])]
+    for (const { path, type, of } of kinds) {
+      const asks = ways.map(
+        headers => (client: Client) => ask(context, client, { path, type, of, headers }),
+      )
+      for (const { answer, arrived, title } of await atItsPace(context, path, asks)) {
+        const encoding = header(answer, 'content-encoding').join() || 'not compressed'
+        evidence(title, `${outcomeOf(answer)}, ${encoding}`)
+        if (!arrived || answer.status !== 200) continue
+        judging({ path })
+        expect(encoding, `Content-Encoding of ${title}`).toMatch(/^(?:gzip|br|zstd)$/)
+      }
+    }
+  },
+})
+
+interface Asked {
+  path: string
+  type: string
+  of: 'frontend' | 'backend'
+  headers: Record<string, string>
+}
+
+async function ask(context: ClaimContext, client: Client, { path, type, of, headers }: Asked) {
+  const id = context.nonce()
+  const actor = context[of]
+  await actor.steer(id, {
+    status: 200,
+    bodyBytes: BODY_BYTES,
+    headers: [['content-type', `${type}; charset=utf-8`]],
+  })
+  const answer = await client.http1.request({
+    path: `${path}?probe=${id}`,
+    nonce: id,
+    headers: { 'accept-encoding': 'gzip', ...headers },
+  })
+  const arrived = (await actor.requests(id)).length > 0
+  const proxied = 'via' in headers ? ', for a proxy,' : ''
+  return { title: `${path} (${type})${proxied}`, answer, arrived }
+}
