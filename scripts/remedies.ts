@@ -58,8 +58,8 @@ async function mendAll(options: GateOptions): Promise<Mended> {
   const began = performance.now()
   const startedAt = new Date()
   const progress = new ProgressLine()
-  const collector = new MendedCollector(({ claim, control, outcome }) =>
-    progress.say(`${outcome}: ${claim} ← ${control}`),
+  const collector = new MendedCollector(({ claim, control, outcome, left = [] }) =>
+    progress.say(`${[outcome, ...left].join(' ')}: ${claim} ← ${control}`),
   )
   const runOptions = { ...options, controls: true, progress: progress.say }
   await withRun(runOptions, async run => {
