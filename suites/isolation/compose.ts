@@ -74,7 +74,7 @@ claim('isolation/read-only-mounts', {
     )
     const writable = holding.filter(({ mount }) => !mount.readOnly)
     for (const { service, mount } of writable)
-      blame(mount.at, 'volumes', `${service}: ${mount.target}`)
+      blame(mount.keys?.read_only ?? mount.at, 'volumes', `${service}: ${mount.target}`)
     expect(
       writable.map(({ mount }) => mount.target),
       'writable mounts',

@@ -44,12 +44,12 @@ claim('isolation/only-80-and-443', {
       ),
     )
     if (reached.length > 0) evidence('answering from outside besides the edge', reached)
-    for (const port of surplus) blame(port.at, 'ports', show(port))
+    for (const port of surplus) blame(port.keys?.published ?? port.at, 'ports', show(port))
     if (surplus.length > 0) judging({ compose: [] })
     expect(surplus.map(show), "published besides the edge's own two").toEqual([])
     const own = published.filter(({ service }) => service === edge.service)
     const crossed = own.filter(port => isCrossed(port, contract, facts))
-    for (const port of crossed) blame(port.at, 'ports', show(port))
+    for (const port of crossed) blame(port.keys?.target ?? port.at, 'ports', show(port))
     expect(crossed.map(show), 'ports of the world that lead to the other protocol').toEqual([])
     const served = [
       ...(edge.plain ? [edge.httpPort] : []),
@@ -62,7 +62,10 @@ claim('isolation/only-80-and-443', {
     const ports = own.filter(reaches).map(({ containerPort }) => containerPort)
     const lost = served.filter(port => !ports.includes(port))
     for (const port of own.filter(each => !reaches(each) && lost.includes(each.containerPort)))
-      blame(port.at, 'ports', show(port))
+      blame(port.keys?.protocol ?? port.at, 'ports', show(port))
+    // One that leads nowhere was meant for one that is missing.
+    for (const port of own.filter(each => lost.length > 0 && !served.includes(each.containerPort)))
+      blame(port.keys?.target ?? port.at, 'ports', show(port))
     expect(
       lost,
       `ports that the edge serves and that are not published (published: ${own.map(show).join(', ') || 'none'})`,
