@@ -10,7 +10,7 @@ import { everyClaim } from './every-claim.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
-    mutant?: Pick<MutantRecord, 'mutant'> & Partial<MutantRecord>
+    mutant?: Pick<MutantRecord, 'number'> & Partial<MutantRecord>
   }
 }
 
@@ -20,17 +20,19 @@ const WITHIN_MS = 20 * 60_000
 const claims = await everyClaim()
 const { mutation } = currentRun()
 if (mutation !== undefined) {
-  const chosen = new Set(mutation.chosen)
   const sources = new Sources(mutation.files)
   const hunt = new Hunt(claims, sources)
-  for (const mutant of everyMutant(sources).filter(({ name }) => chosen.has(name)))
-    test(mutant.name, { meta: { mutant: { mutant: mutant.name } }, timeout: WITHIN_MS }, async ({
+  for (const mutant of everyMutant(sources)) {
+    const number = mutation.chosen[mutant.name]
+    if (number === undefined) continue
+    test(`mutant ${number}`, { meta: { mutant: { number } }, timeout: WITHIN_MS }, async ({
       task,
     }) => {
-      const record = await hunt.judge(mutant)
+      const record = await hunt.judge(mutant, number)
       task.meta.mutant = record
       if (record.outcome === 'survived' || record.outcome === 'unproven')
         throw new Error(`${record.outcome}: ${record.message ?? 'every claim passes all the same'}`)
     })
+  }
   afterAll(() => hunt.end(), WITHIN_MS)
 }
