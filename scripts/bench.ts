@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import type Dockerode from 'dockerode'
 import { engine } from '../fixtures/topology/engine.ts'
 import { type Verdict, verdictSchema } from '../fixtures/verdict/schema.ts'
+import { measureMutants } from './bench-mutants.ts'
 import { print } from './print.ts'
 
 /** How often a running gate is looked at, in milliseconds. */
@@ -15,7 +16,12 @@ const LOOK_MS = 200
 type Figures = Record<string, number>
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '5' }, platform: { type: 'string' } },
+  options: {
+    runs: { type: 'string', default: '5' },
+    /** How many mutants are judged for their pace; none where it is 0. */
+    mutants: { type: 'string', default: '120' },
+    platform: { type: 'string' },
+  },
 })
 const docker = (await engine()).container.dockerode as unknown as Dockerode
 /** Runs one gate and watches its process and its containers. */
@@ -148,10 +154,12 @@ function round(value: number): number {
 
 const runs: Figures[] = []
 // The first warms images and file caches, and is not counted.
-for (let n = 0; n <= Number(values.runs); n++) {
+for (let n = 0; n <= Number(values.runs) && Number(values.runs) > 0; n++) {
   const figures = await measure()
   if (n > 0) runs.push(figures)
   process.stderr.write(`${n === 0 ? 'warm-up' : `run ${n}`}: ${figures['wall, s']} s\n`)
 }
-await print(process.stdout, table(runs))
+if (runs.length > 0) await print(process.stdout, table(runs))
+if (Number(values.mutants) > 0)
+  await print(process.stdout, `\n${await measureMutants(Number(values.mutants), values.platform)}`)
 process.exit()

@@ -67,7 +67,31 @@ Exit status: 0 the platform conforms; 1 a claim that must hold does not, or coul
  * @throws InputError naming the option that is unknown or lacks its value.
  */
 export function readOptions(args: string[]): GateOptions {
-  const { values } = parse(args)
+  return readOptionsAnd(args, {}).options
+}
+
+/** Options that a command has besides those of the gate. */
+type Own = Record<string, { type: 'string' | 'boolean' }>
+
+/**
+ * Reads the command line of a command that has options of its own besides the gate's.
+ * @param command its name, and whether words may follow its options.
+ * @throws InputError naming the option that is unknown or lacks its value.
+ */
+export function readOptionsAnd<O extends Own>(
+  args: string[],
+  own: O,
+  { command = 'gate', words = false } = {},
+): {
+  options: GateOptions
+  own: { [Name in keyof O]?: O[Name]['type'] extends 'string' ? string : boolean }
+  words: string[]
+} {
+  const { values, positionals } = parse(args, own, { command, words })
+  return { options: gateOptions(values), own: values as never, words: positionals }
+}
+
+function gateOptions(values: ReturnType<typeof parse>['values']): GateOptions {
   const chosen = (['list', 'coverage', 'explain', 'at', 'init', 'accept', 'fix'] as const).filter(
     name => values[name],
   )
@@ -118,11 +142,13 @@ function rootOf(nginx: string[] | undefined): string {
   }, first)
 }
 
-function parse(args: string[]) {
+function parse(args: string[], own: Own, { command, words }: { command: string; words: boolean }) {
   try {
     return parseArgs({
       args,
+      allowPositionals: words,
       options: {
+        ...(own as Record<never, never>),
         platform: { type: 'string' },
         nginx: { type: 'string', multiple: true },
         compose: { type: 'string' },
@@ -147,13 +173,13 @@ function parse(args: string[]) {
     })
   } catch (error) {
     throw new InputError((error as Error).message.split(/\.\s/)[0] ?? 'unusable command line', {
-      remedy: '`npm run gate -- --help` lists the options.',
+      remedy: `\`npm run ${command} -- --help\` lists the options.`,
     })
   }
 }
 
 /** npm changes into the package's directory; paths are meant from where the person stands. */
-function startedIn(): string {
+export function startedIn(): string {
   const from = process.env.npm_lifecycle_event === undefined ? undefined : process.env.INIT_CWD
   return from !== undefined && existsSync(from) ? from : process.cwd()
 }

@@ -2,6 +2,8 @@ import { afterAll, test } from 'vitest'
 import { Hunt } from '../fixtures/hunt.ts'
 import { Sources } from '../fixtures/platform/change/sources.ts'
 import { everyMutant } from '../fixtures/platform/mutation/every.ts'
+import type { Mutant } from '../fixtures/platform/mutation/mutant.ts'
+import { spread } from '../fixtures/platform/mutation/selection.ts'
 import type { MutantRecord } from '../fixtures/verdict/mutation-schema.ts'
 import { currentRun } from '../fixtures/worker-run.ts'
 import { everyClaim } from './every-claim.ts'
@@ -10,7 +12,7 @@ import { everyClaim } from './every-claim.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
-    mutant?: Pick<MutantRecord, 'mutant'> & Partial<MutantRecord>
+    mutant?: Pick<MutantRecord, 'number'> & Partial<MutantRecord>
   }
 }
 
@@ -20,17 +22,20 @@ const WITHIN_MS = 20 * 60_000
 const claims = await everyClaim()
 const { mutation } = currentRun()
 if (mutation !== undefined) {
-  const chosen = new Set(mutation.chosen)
   const sources = new Sources(mutation.files)
   const hunt = new Hunt(claims, sources)
-  for (const mutant of everyMutant(sources).filter(({ name }) => chosen.has(name)))
-    test(mutant.name, { meta: { mutant: { mutant: mutant.name } }, timeout: WITHIN_MS }, async ({
+  const isChosen = ({ name }: Mutant) => name in mutation.chosen
+  const inCompose = ({ at }: Mutant) => at.file === sources.compose
+  for (const mutant of spread(everyMutant(sources).filter(isChosen), inCompose)) {
+    const number = mutation.chosen[mutant.name] ?? 0
+    test(`mutant ${number}`, { meta: { mutant: { number } }, timeout: WITHIN_MS }, async ({
       task,
     }) => {
-      const record = await hunt.judge(mutant)
+      const record = await hunt.judge(mutant, number)
       task.meta.mutant = record
       if (record.outcome === 'survived' || record.outcome === 'unproven')
         throw new Error(`${record.outcome}: ${record.message ?? 'every claim passes all the same'}`)
     })
+  }
   afterAll(() => hunt.end(), WITHIN_MS)
 }

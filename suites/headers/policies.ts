@@ -79,7 +79,8 @@ function missingPolicies(answer: HttpRecord): string[] {
   return [
     ...(nosniff.join() === 'nosniff' ? [] : ['X-Content-Type-Options: nosniff']),
     ...(hasFramePolicy ? [] : ['X-Frame-Options or frame-ancestors']),
-    ...(referrer === '' ? ['Referrer-Policy'] : []),
+    // The one policy that tells any site the whole address, query and all.
+    ...(referrer === '' || /\bunsafe-url$/i.test(referrer) ? ['Referrer-Policy'] : []),
   ]
 }
 

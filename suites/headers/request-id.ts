@@ -102,7 +102,7 @@ function idHeader({ configuration }: PlatformFacts): string | undefined {
 
 claim('headers/upgrade-only-when-asked', {
   level: 'should',
-  says: 'Connection: upgrade reaches a service only for a client that asked for it.',
+  says: 'Neither Connection: upgrade nor an Upgrade reaches a service unless the client asked for it.',
   source: { standard: 'RFC 9110 §7.8' },
   needs: noWayIn,
   governedBy: {
@@ -128,6 +128,7 @@ claim('headers/upgrade-only-when-asked', {
         connection.toLowerCase(),
         `Connection of ${path}, which asks for no upgrade`,
       ).not.toMatch(/\bupgrade\b/)
+      expect(upgrade, `Upgrade of ${path}, which asks for none`).toBe('')
     }
   },
 })

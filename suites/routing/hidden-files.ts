@@ -2,12 +2,16 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
-import { hiddenOnDisk, hiddenShown } from '../../fixtures/faults/files.ts'
+import { hiddenBelowApi, hiddenOnDisk, hiddenShown } from '../../fixtures/faults/files.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import { pcreMatches } from '../../fixtures/platform/nginx/pcre.ts'
+import type { Location } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { fallbackBehind, fileBehind } from '../../fixtures/served-files.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 
 /** What is left lying about in a project's directory, in the spellings that mean the same to nginx. */
@@ -84,6 +88,59 @@ claim('routing/hidden-files-on-disk', {
     }
   },
 })
+
+claim('routing/hidden-below-api', {
+  level: 'should',
+  says: 'What a pattern of the configuration refuses as hidden is refused below the API, too.',
+  source: {
+    standard: 'OWASP WSTG-CONF-04; nginx, location: the first pattern that matches takes a request',
+  },
+  needs: (contract, facts) =>
+    meantForApi(contract, facts)
+      ? undefined
+      : 'no pattern of the configuration refuses what is hidden below the API',
+  governedBy: {
+    path: ({ paths }) => `${paths.api}.env`,
+    directives: ['return', 'deny', 'proxy_pass'],
+  },
+  brokenBy: hiddenBelowApi,
+
+  async check(context) {
+    const { contract, evidence, judging } = context
+    const paths = ['.env', '.git/config'].map(name => `${contract.paths.api}${name}`)
+    for (const { path, answer, reached } of await ask(context, paths)) {
+      const title = `${path} over ${answer.protocol}`
+      evidence(title, `${outcomeOf(answer)}; ${reached.join(', ') || 'no service'}`)
+      judging({ path })
+      expect(reached, `services that ${title} reached`).toEqual([])
+    }
+  },
+})
+
+/** Whether a pattern that refuses matches there, and no prefix says that patterns do not count. */
+function meantForApi(contract: Contract, facts: PlatformFacts): boolean {
+  const path = `${contract.paths.api}.env`
+  const scope = scopeOf({ contract, facts }, '/')
+  const server = scope !== undefined && 'server' in scope ? scope.server : scope
+  const locations = server?.locations ?? []
+  const isShut = locations.some(
+    ({ modifier, path: prefix }) => modifier === '^~' && path.startsWith(prefix),
+  )
+  const refuses = ({ directive: { block = [] } }: Location) =>
+    block.some(
+      ({ name, args: [first = ''] }) =>
+        (name === 'return' && /^4\d\d$/.test(first)) || (name === 'deny' && first === 'all'),
+    )
+  return (
+    !isShut &&
+    locations.some(
+      each =>
+        each.modifier.startsWith('~') &&
+        refuses(each) &&
+        pcreMatches(each.path, each.modifier === '~*', path),
+    )
+  )
+}
 
 async function ask(context: ClaimContext, paths: readonly string[]) {
   const { frontend, backend, nonce } = context
