@@ -77,6 +77,7 @@ async function judge(
     run,
     claims: judged,
     fixes,
+    errors,
   } = await withRun({ ...options, progress: progress.say }, async run => {
     // A platform that cannot be used ends the gate at once, whatever the test runner is doing.
     const judged = run.phases.time('claims', async () => {
@@ -96,15 +97,18 @@ async function judge(
     await Promise.all([run.ready, judged])
     // Reds that are accepted for now are not mended now.
     if (options.accept || collector.errors.length > 0)
-      return { run, claims: collector.claims, fixes: undefined }
+      return { run, claims: collector.claims, fixes: undefined, errors: [] }
     const { strict, fix } = options
     const sought = await seekRemedies(run, collector.claims, {
       fix,
       strict,
       progress: progress.say,
     })
-    return { run, claims: sought.claims, fixes: sought.fixes }
+    return { run, ...sought }
   }).finally(progress.clear)
+  // The verdict stands all the same.
+  if (errors.length > 0)
+    await print(process.stderr, `The search for remedies failed: ${errors.join('\n')}\n`)
   if (collector.errors.length > 0) {
     throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
   }

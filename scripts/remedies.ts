@@ -27,6 +27,8 @@ that must hold may be red there. A fault that is a control of several claims cou
   --json             the same on standard output, and nothing else there
   --help             this
 
+TOPOLOGY_SAMPLES=20 takes so many of them, spread evenly.
+
 Exit status: 0 at least ${SHARE} % are mended; 1 fewer are; 2 the input cannot be used; 3 the machine cannot carry
 the topology.
 `
@@ -56,8 +58,8 @@ async function mendAll(options: GateOptions): Promise<Mended> {
   const began = performance.now()
   const startedAt = new Date()
   const progress = new ProgressLine()
-  const collector = new MendedCollector(({ claim, control, outcome }) =>
-    progress.say(`${outcome}: ${claim} ← ${control}`),
+  const collector = new MendedCollector(({ claim, control, outcome, left = [] }) =>
+    progress.say(`${[outcome, ...left].join(' ')}: ${claim} ← ${control}`),
   )
   const runOptions = { ...options, controls: true, progress: progress.say }
   await withRun(runOptions, async run => {

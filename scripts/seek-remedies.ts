@@ -1,3 +1,4 @@
+import { SLOWNESS } from '../fixtures/patience.ts'
 import type { Run } from '../fixtures/run.ts'
 import type { Fixes } from '../fixtures/verdict/fixes.ts'
 import { RemedyCollector } from '../fixtures/verdict/remedy-collector.ts'
@@ -19,15 +20,18 @@ export async function seekRemedies(
   run: Run,
   claims: ClaimRecord[],
   { fix, strict, progress }: { fix: boolean; strict: boolean; progress: (said: string) => void },
-): Promise<{ claims: ClaimRecord[]; fixes?: Fixes; errors: string[] }> {
+): Promise<{ claims: ClaimRecord[]; fixes: Fixes | undefined; errors: string[] }> {
   const failed = claims.filter(({ verdict }) => verdict === 'fail')
   const breaking = failed.filter(each => breaksGate(each, strict))
   const reds = fix ? [...new Set([...breaking, ...failed])] : breaking
-  if (reds.length === 0) return { claims, errors: [] }
+  if (reds.length === 0) return { claims, fixes: undefined, errors: [] }
+  const { triesEach, withinMs } = EFFORT[fix ? 'fix' : 'gate']
   run.remedies = {
     reds,
     green: claims.filter(({ verdict }) => verdict === 'pass').map(({ id }) => id),
-    ...EFFORT[fix ? 'fix' : 'gate'],
+    triesEach,
+    // A machine that is busy with other things takes longer for each.
+    withinMs: withinMs * SLOWNESS,
   }
   // Several edges share a machine, which is not what they are judged for. Worker threads read it.
   const { TOPOLOGY_PATIENCE } = process.env

@@ -10,7 +10,7 @@ export async function writeFixes(fixes: Fixes | undefined, options: GateOptions)
   const path = join(options.report, 'fixes.patch')
   // One of an earlier run would mend another platform.
   await rm(path, { force: true })
-  if (fixes === undefined) return 'Nothing is red: there is nothing to fix.'
+  if (fixes === undefined) return 'Nothing was found that a change could mend: there is no patch.'
   const { diff, withheld, mended, apart, left } = fixes
   const stay = [
     ...(apart.length === 0

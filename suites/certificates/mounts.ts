@@ -5,7 +5,7 @@ import { certificatesUnmounted } from '../../fixtures/faults/compose.ts'
 import { anyOf, noCertificates, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
-import { mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
+import { isInside, mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
 import { nearest } from '../../fixtures/platform/nearest-word.ts'
 
 claim('certificates/paths-mounted', {
@@ -28,7 +28,10 @@ claim('certificates/paths-mounted', {
       if (found.missing === undefined || mayBeInImage) continue
       absent.push(found.missing === path ? path : `${path} → ${found.missing}`)
       // Under no mount at all: it is the mount that is missing, in the compose file.
-      const volumes = edge?.positions.volumes ?? edge?.at ?? at
+      const astray = mounts.find(({ source, target }) =>
+        [source, target].some(each => isInside(path, each)),
+      )
+      const volumes = astray?.at ?? edge?.positions.volumes ?? edge?.at ?? at
       blame(found.mount?.at ?? volumes, 'volumes', found.mount?.target ?? `${edge?.name}: volumes`)
       blame(at, 'ssl_certificate', path)
     }

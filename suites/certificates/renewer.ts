@@ -4,7 +4,7 @@ import { filesApart, neverAgain, neverReloaded } from '../../fixtures/faults/ren
 import { anyOf, type Need, noCertificates, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Mount, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
-import { isInside, mountOf, sourceOf } from '../../fixtures/platform/mounts.ts'
+import { isInside, mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
 import { loopOf, reloads, renewerOf } from '../../fixtures/renewal-loop.ts'
 
 const noRenewer: Need = (contract, { compose }) =>
@@ -40,13 +40,15 @@ claim('certificates/renewer-shares-files', {
       written.map(({ source, target }) => `${source} (${target})`),
     )
     const apart = readByEdge(contract, renewer, edge).filter(
-      ({ mount, from }) => !written.some(({ source }) => isInside(from, source)) && mount,
+      ({ path, from }) => !written.some(mount => isKeptIn(mount, { path, from }, renewer)),
     )
-    for (const { path, mount } of apart) {
-      const own = mount && renewer?.mounts.find(({ target }) => target === mount.target)
-      for (const each of [own, mount])
-        if (each !== undefined) blame(each.at, 'volumes', `${each.source}:${each.target}`)
-      evidence(`${path} in the edge (read)`, `from ${mount?.source}`)
+    for (const { path, mount, from } of apart) {
+      const near = (renewer?.mounts ?? []).filter(
+        each => each.target === mount.target || isInside(from, each.source),
+      )
+      for (const each of [...near, mount])
+        blame(each.at, 'volumes', `${each.source}:${each.target}`)
+      evidence(`${path} in the edge (read)`, `from ${mount.source}`)
     }
     expect(
       apart.map(({ path, from }) => `${path}, from ${from}`),
@@ -55,13 +57,37 @@ claim('certificates/renewer-shares-files', {
     const [asked] = webrootsOf(renewer).filter(
       webroot => !isAnswered(webroot, renewer, edge, contract),
     )
-    if (asked !== undefined && renewer?.positions.command !== undefined)
-      blame(renewer.positions.command, 'command', `${renewer.name}: ${asked}`)
-    if (asked !== undefined && renewer?.positions.entrypoint !== undefined)
-      blame(renewer.positions.entrypoint, 'entrypoint', `${renewer.name}: ${asked}`)
+    if (asked !== undefined) {
+      const near = [...(edge?.mounts ?? []), ...(renewer?.mounts ?? [])].filter(
+        ({ source, target }) => isInside(asked, source) !== isInside(asked, target),
+      )
+      for (const { at, source, target } of near) blame(at, 'volumes', `${source}:${target}`)
+      for (const { at, text } of linesWith(renewer, /webroot|-w\s/)) blame(at, 'command', text)
+    }
     expect(asked, 'a webroot that the edge does not answer challenges from').toBeUndefined()
   },
 })
+
+/** The lines of a service's script that speak of something. */
+function linesWith(service: Service | undefined, what: RegExp) {
+  return (service?.commandLines ?? []).filter(({ text }) => what.test(text))
+}
+
+/** What a script does again and again stands in lines such as these. */
+const REPEATED = /\b(?:while|until|for|sleep|certbot|nginx\s+-(?!g)|kill|docker)\b/
+
+/** Whether a mount has what the edge reads: certificates where certbot keeps its own. */
+function isKeptIn(
+  { source, target }: Mount,
+  { path, from }: { path: string; from: string },
+  renewer: Service | undefined,
+): boolean {
+  if (!isInside(from, source)) return false
+  if (!path.endsWith('.pem')) return true
+  const [, home = '/etc/letsencrypt'] =
+    /--config-dir[= ]+["']?([^\s"']+)/.exec(renewer?.command ?? '') ?? []
+  return isInside(`${trimmed(target)}${from.slice(trimmed(source).length)}`, home)
+}
 
 /** Paths that the edge reads and somebody renews, with where they come from. */
 function readByEdge(contract: Contract, renewer: Service | undefined, edge: Service | undefined) {
@@ -113,8 +139,9 @@ claim('certificates/renews-again', {
   },
   brokenBy: neverAgain,
 
-  async check({ contract, facts, evidence }) {
+  async check({ contract, facts, blame, evidence }) {
     const renewer = renewerOf(facts.compose, contract)
+    for (const { at, text } of linesWith(renewer, REPEATED)) blame(at, 'command', text)
     const { name, command = '', restart } = renewer ?? {}
     const { repeats, waitsSeconds } = loopOf(command)
     // Who ends after a wait and is started again repeats as well.
@@ -143,8 +170,10 @@ claim('certificates/reloads-again', {
   },
   brokenBy: neverReloaded,
 
-  async check({ contract, facts, evidence }) {
+  async check({ contract, facts, blame, evidence }) {
     const services = facts.compose?.services ?? []
+    const edge = services.find(({ name }) => name === contract.edge.service)
+    for (const { at, text } of linesWith(edge, REPEATED)) blame(at, 'command', text)
     const reloading = services.filter(({ command }) => reloads(command))
     const said = reloading.map(({ name }) => name)
     evidence('services whose command reloads nginx (read from the compose file)', said)

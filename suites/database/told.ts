@@ -76,6 +76,12 @@ claim('database/authority-at-hand', {
       mounted.map(({ target }) => target),
     )
     const isThere = rootCertificate === undefined || mountOf(rootCertificate, mounts) !== undefined
+    // A mount that leads elsewhere may be what was meant for it.
+    for (const { at, target } of isThere ? [] : mounted)
+      blame(at, 'volumes', `${service?.name}: ${target}`)
+    const place = service?.positions.volumes ?? service?.at
+    if (!isThere && mounted.length === 0 && place !== undefined)
+      blame(place, 'volumes', `${service?.name}: ${rootCertificate}`)
     expect(isThere ? undefined : rootCertificate, 'named, and not mounted').toBeUndefined()
     const idle = mounted.filter(each => isForDatabase(each) && !isNamed(each, service))
     for (const { at, target } of idle) blame(at, 'volumes', `${service?.name}: ${target}`)

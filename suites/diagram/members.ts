@@ -41,8 +41,11 @@ claim('diagram/members', {
     const undrawn = services.filter(service => nodeOf(service) === undefined)
     const drawn = services.map(nodeOf)
     const undeployed = inside.filter(node => !drawn.includes(node))
-    for (const { name, at } of undrawn)
-      blame(at, name, `${name}: on ${network}, and not in the box`)
+    for (const { name, at, positions } of undrawn) {
+      const said = `${name}: on ${network}, and not in the box`
+      blame(positions[`networks.${network}`] ?? at, `networks.${network}`, said)
+      blame(at, name, said)
+    }
     for (const node of undeployed) {
       const service = compose.services.find(
         each => drawnAs(each, [node], diagram, contract) === node,

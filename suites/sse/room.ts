@@ -38,8 +38,12 @@ claim('sse/room-for-streams', {
     evidence('file descriptors of a worker (read)', open)
     const needed = PER_STREAM * contract.limits.streams
     const events = directives.find(({ name }) => name === 'events')
-    const place = held < needed ? (connections ?? events) : (descriptors ?? connections)
+    const [entry] = facts.configuration.sources
+    const place = held < needed ? (connections ?? events) : descriptors
     if (place !== undefined) blame(place.at, place.name, place.text)
+    else if (entry !== undefined)
+      // The main level has no head of its own.
+      blame({ file: entry, line: 1, column: 1 }, 'worker_rlimit_nofile', 'not written')
     // Whichever worker wakes first takes a connection: they do not share them out evenly.
     expect(
       held,
