@@ -2,6 +2,8 @@ import { afterAll, test } from 'vitest'
 import { Hunt } from '../fixtures/hunt.ts'
 import { Sources } from '../fixtures/platform/change/sources.ts'
 import { everyMutant } from '../fixtures/platform/mutation/every.ts'
+import type { Mutant } from '../fixtures/platform/mutation/mutant.ts'
+import { spread } from '../fixtures/platform/mutation/selection.ts'
 import type { MutantRecord } from '../fixtures/verdict/mutation-schema.ts'
 import { currentRun } from '../fixtures/worker-run.ts'
 import { everyClaim } from './every-claim.ts'
@@ -22,9 +24,10 @@ const { mutation } = currentRun()
 if (mutation !== undefined) {
   const sources = new Sources(mutation.files)
   const hunt = new Hunt(claims, sources)
-  for (const mutant of everyMutant(sources)) {
-    const number = mutation.chosen[mutant.name]
-    if (number === undefined) continue
+  const isChosen = ({ name }: Mutant) => name in mutation.chosen
+  const inCompose = ({ at }: Mutant) => at.file === sources.compose
+  for (const mutant of spread(everyMutant(sources).filter(isChosen), inCompose)) {
+    const number = mutation.chosen[mutant.name] ?? 0
     test(`mutant ${number}`, { meta: { mutant: { number } }, timeout: WITHIN_MS }, async ({
       task,
     }) => {
