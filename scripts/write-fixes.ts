@@ -15,7 +15,7 @@ export async function writeFixes(fixes: Fixes | undefined, options: GateOptions)
   const stay = [
     ...(apart.length === 0
       ? []
-      : [`not in it, for it does not go together with the rest: ${apart.join(', ')}`]),
+      : [`not in it, because it is not proved together with the rest: ${apart.join(', ')}`]),
     ...(left.length === 0 ? [] : [`no remedy: ${left.join(', ')}`]),
   ]
   if (diff === undefined || diff === '')

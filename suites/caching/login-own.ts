@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { cacheDirectives } from '../../fixtures/cache-headers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { Client } from '../../fixtures/client.ts'
@@ -95,10 +96,18 @@ claim(ID, {
         beside: beside.join('; ') || 'nothing',
         'asked with': asked.join(', ') || 'no condition',
       })
+      const judged = (directives: string[], names: string[]) =>
+        context.judging({ path: login, method: 'POST', directives, about: aboutAny(names) })
+      judged(['add_header', 'proxy_hide_header'], ['Cache-Control'])
       expect(control, `Cache-Control of ${title}`).toHaveLength(1)
       expect(cacheDirectives(answer.headers), `Cache-Control of ${title}`).toContain('no-store')
       expect(cacheDirectives(answer.headers), `Cache-Control of ${title}`).not.toContain('public')
+      judged(
+        ['proxy_hide_header'],
+        beside.map(line => line.split(':')[0] ?? ''),
+      )
       expect(beside, `what stands beside it in ${title}`).toEqual([])
+      judged(['proxy_set_header'], asked)
       expect(asked, `conditions that reach the service, of ${title}`).toEqual([])
     }
   },

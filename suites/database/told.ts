@@ -18,8 +18,12 @@ const untold: Need = (contract, facts) => {
   if (way !== undefined) return `${service.name} may be told of its database by its ${way}`
   const file = service.mounts.find(({ target }) => !isCertificate(target))
   if (file !== undefined) return `${service.name} may be told of its database in ${file.target}`
-  // Set, but in no file.
-  const hidden = Object.entries(service.environment).find(([, value]) => value.includes('made-up-'))
+  // Set, but in no file; the account of another service says nothing of this one.
+  const hidden = Object.entries(service.environment).find(
+    ([name, value]) =>
+      value.startsWith('made-up-') ||
+      (value.includes('made-up-') && /DATABASE|POSTGRES|(?:^|_)(?:DB|PG)/.test(name)),
+  )
   return hidden && `${hidden[0]} of ${service.name} is set in no file (--env-file FILE gives it)`
 }
 

@@ -122,7 +122,7 @@ claim('headers/one-policy', {
       const twice = ONE_POLICY.filter(name => header(answer, name).length > 1)
       const seen = twice.map(name => `${name}: ${header(answer, name).join(' | ')}`)
       if (twice.length > 0) evidence(`${title} (${answer.status})`, seen.join('; '))
-      judging({ host, path })
+      judging({ host, path, about: aboutAny(twice) })
       expect(twice, `policies that ${title} (${answer.status}) carries twice`).toEqual([])
     }
   },

@@ -60,7 +60,7 @@ claim('headers/request-id-kept', {
   }),
   governedBy: {
     path: ({ paths }) => paths.api,
-    directives: ['map', 'proxy_set_header'],
+    directives: ['proxy_set_header'],
     about: ID,
   },
   brokenBy: idNotKept,

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { aboutAny } from '../../fixtures/about.ts'
 import { apiRoutes, arrivals, arrived } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { notTold, saidTwice, withheldPassed } from '../../fixtures/faults/headers-inwards.ts'
@@ -29,7 +30,7 @@ claim('headers/told-as-promised', {
   ),
   governedBy: {
     path: ({ paths }) => paths.api,
-    directives: ['proxy_set_header', 'map', 'proxy_pass'],
+    directives: ['proxy_set_header'],
   },
   brokenBy: notTold,
 
@@ -43,7 +44,7 @@ claim('headers/told-as-promised', {
       for (const name of told) {
         const values = valuesOf(first?.headers ?? [], name)
         evidence(`${path} at the ${first?.role}`, `${name}: ${values.join(' | ') || 'none'}`)
-        judging({ path })
+        judging({ path, about: aboutAny([name]) })
         const truth = truthOf(name.toLowerCase(), contract, address)
         const title = `${name} that the ${first?.role} is told on ${path}`
         expect(values.length, `lines of ${title}`).toBe(1)
@@ -86,7 +87,7 @@ claim('headers/withheld-as-promised', {
       for (const { role, headers } of passed) {
         const seen = withheld.filter(name => valuesOf(headers, name).length > 0)
         evidence(`${path} at the ${role}`, seen.join(', ') || 'none of them')
-        judging({ path })
+        judging({ path, about: aboutAny(seen.length > 0 ? seen : withheld) })
         expect(seen, `withheld headers that reach the ${role} on ${path}`).toEqual([])
       }
   },
@@ -121,7 +122,7 @@ claim('headers/forwarded-once', {
         name => `${name}: ${valuesOf(first?.headers ?? [], name).join(' | ')}`,
       )
       evidence(`${path} at the ${first?.role}`, seen.join('; ') || 'each once')
-      judging({ path })
+      judging({ path, about: aboutAny(repeated) })
       expect(repeated, `headers that the ${first?.role} gets more than once on ${path}`).toEqual([])
     }
   },

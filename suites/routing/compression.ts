@@ -34,7 +34,7 @@ claim(ID, {
   needs: anyOf(noWayIn, saysNothing),
   governedBy: {
     path: () => '/',
-    directives: ['gzip', 'gzip_types', 'gzip_min_length', 'gzip_proxied', 'gzip_http_version'],
+    directives: ['gzip', 'gzip_types', 'gzip_min_length'],
   },
   brokenBy: notCompressed,
 
@@ -69,12 +69,24 @@ claim(ID, {
         const encoding = header(answer, 'content-encoding').join() || 'not compressed'
         evidence(title, `${outcomeOf(answer)}, ${encoding}`)
         if (!arrived || answer.status !== 200) continue
-        judging({ path })
+        judging(
+          title.endsWith(FOR_A_PROXY)
+            ? { path, directives: ['gzip_proxied'], sound: { gzip_proxied: /^any$/ } }
+            : {
+                path,
+                sound: { ...sound, gzip_types: new RegExp(`^\\*$|text/html|\\b${type}\\b`) },
+              },
+        )
         expect(encoding, `Content-Encoding of ${title}`).toMatch(/^(?:gzip|br|zstd)$/)
       }
     }
   },
 })
+
+const FOR_A_PROXY = ', for a proxy'
+
+/** With these an answer of that size is compressed. */
+const sound = { gzip: /^on$/, gzip_min_length: /^(?:\d{1,3}|[1-7]\d{3}|[1-8]k)$/ }
 
 interface Asked {
   path: string
@@ -97,6 +109,6 @@ async function ask(context: ClaimContext, client: Client, { path, type, of, head
     headers: { 'accept-encoding': 'gzip', ...headers },
   })
   const arrived = (await actor.requests(id)).length > 0
-  const proxied = 'via' in headers ? ', for a proxy,' : ''
+  const proxied = 'via' in headers ? FOR_A_PROXY : ''
   return { title: `${path} (${type})${proxied}`, answer, arrived }
 }

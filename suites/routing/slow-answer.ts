@@ -59,7 +59,11 @@ claim('routing/slow-page', {
   says: 'A page that hangs ends with 504 at the contracted time, and not before.',
   source: { standard: 'RFC 9110 §15.6.5' },
   needs: anyOf(noFrontend, noContractedTime),
-  governedBy: { path: () => '/reports', directives: ['proxy_read_timeout', 'proxy_pass'] },
+  governedBy: {
+    path: () => '/reports',
+    directives: ['proxy_read_timeout'],
+    limit: 'answerSeconds',
+  },
   brokenBy: [
     broken('five minutes', pageTimeout.set('300s')),
     broken('ten seconds', pageTimeout.set('10s')),
@@ -80,7 +84,8 @@ claim('routing/slow-upload', {
   needs: anyOf(noOpenApi, noContractedTime),
   governedBy: {
     path: ({ paths }) => `${paths.api}reports`,
-    directives: ['proxy_send_timeout', 'proxy_request_buffering', 'proxy_pass'],
+    directives: ['proxy_send_timeout'],
+    limit: 'answerSeconds',
   },
   brokenBy: [
     broken('an hour', sendTimeout.set('1h')),

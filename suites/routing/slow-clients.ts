@@ -19,7 +19,12 @@ const MARGIN = 5
 /** For as long as the clock says, and no want of patience ends it. */
 const HANGS_MS = 30_000
 
+/** Whatever its value is, it is the one to blame: nginx's own default, too. */
+const NO_VALUE = /^$/
+
 interface Slow {
+  /** What decides it. */
+  directive: string
   title: string
   /** Said at once; nothing follows. */
   bytes: string
@@ -51,13 +56,18 @@ claim('routing/slow-clients', {
       ...(each.promised ? [{ at: each.after - MARGIN, each, isOver: false }] : []),
       { at: each.after + MARGIN, each, isOver: true },
     ])
-    judging({ path: contract.paths.api })
     for (const { at, each, isOver } of moments.sort((a, b) => a.at - b.at)) {
       await time.reach(at)
       const ended = await inTime(each.ended, isOver ? patience.timerFiresMs : 0, undefined)
       const seen = ended === undefined ? 'open' : `ended (${ended.ended})`
       if (!isOver && ended !== undefined) time.expectBefore(each.after)
       evidence(`${at} s after ${each.title}`, seen)
+      const { directive } = each
+      judging({
+        path: contract.paths.api,
+        directives: [directive],
+        sound: { [directive]: NO_VALUE },
+      })
       expect(seen, `the connection ${at} s after ${each.title}`).toMatch(
         isOver ? /^ended/ : /^open/,
       )
@@ -78,16 +88,19 @@ function slowClients({ hosts, paths, requests }: Contract): Slow[] {
   })
   return [
     {
+      directive: 'client_header_timeout',
       title: 'half of its headers',
       bytes: `${head('GET', '/')}X-Drop`,
       ...after(requests.headSeconds, AT_MOST.head),
     },
     {
+      directive: 'client_body_timeout',
       title: 'half of its body',
       bytes: `${head('POST', `${paths.api}items`)}Content-Length: 100\r\n\r\n{"half":`,
       ...after(requests.silenceSeconds, AT_MOST.silence),
     },
     {
+      directive: 'keepalive_timeout',
       title: 'an answer, and no other request',
       bytes: `${head('GET', '/.topology-none')}\r\n`,
       ...after(requests.keepAliveSeconds, AT_MOST.keepAlive),

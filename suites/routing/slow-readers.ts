@@ -21,7 +21,8 @@ claim(ID, {
       : 'the contract does not promise that the edge takes answers over',
   governedBy: {
     path: ({ paths }) => paths.api,
-    directives: ['proxy_buffering', 'proxy_max_temp_file_size', 'proxy_buffers'],
+    directives: ['proxy_buffering', 'proxy_max_temp_file_size'],
+    sound: { proxy_buffering: /^on$/, proxy_max_temp_file_size: /^[1-9]/ },
   },
   brokenBy: servicesHeld,
 
