@@ -42,6 +42,23 @@ describe('steering', () => {
     expect(headers['cache-control']).toBe('no-store')
   })
 
+  test('a body may be left untaken', async () => {
+    await order(backend, 'steer', { nonce: 'unread', steering: { unread: true } })
+    const socket = connect(backend.port, '127.0.0.1')
+    const bytes = 64 * 1024 * 1024
+    const head = `POST /api/x HTTP/1.1\r\nHost: a\r\n${NONCE_HEADER}: unread\r\nContent-Length: ${bytes}\r\n\r\n`
+    socket.write(head)
+    expect(socket.write(Buffer.alloc(bytes))).toBe(false)
+    const [record] = (await order(backend, 'requests', {
+      nonce: 'unread',
+      atLeast: 1,
+      withinMs: 5_000,
+    })) as { body: { complete: boolean } }[]
+    expect(record?.body.complete).toBe(false)
+    expect(socket.writableLength).toBeGreaterThan(0)
+    socket.destroy()
+  })
+
   test('headers can be left out, those that Node adds too', async () => {
     const without = ['date', 'content-type', 'content-length']
     const { headers } = await steered('without', { without, body: 'x' })
