@@ -6,7 +6,7 @@ import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { notCompressed } from '../../fixtures/faults/routing.ts'
 import { anyOf, type Need, noWayIn } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
-import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { effective, parseSize } from '../../fixtures/platform/nginx/effective.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -15,6 +15,9 @@ const ID = 'routing/compresses-text'
 
 /** Few answers are smaller that are worth a compressor's while, and most are larger. */
 const BODY_BYTES = 8 * 1024
+
+/** Who compresses nothing below this compresses hardly anything. */
+const LARGE_BYTES = 64 * 1024
 
 const saysNothing: Need = (contract, facts) => {
   if (contract.promises.includes(ID)) return undefined
@@ -88,6 +91,14 @@ const FOR_A_PROXY = ', for a proxy'
 /** With these an answer of that size is compressed. */
 const sound = { gzip: /^on$/, gzip_min_length: /^(?:\d{1,3}|[1-7]\d{3}|[1-8]k)$/ }
 
+/** As large as is worth the while of whoever wrote the configuration; a promise is held to what usually is. */
+function bodyBytes({ contract, facts }: ClaimContext, path: string): number {
+  const scope = scopeOf({ contract, facts }, path)
+  const least = scope && effective(scope, 'gzip_min_length').directives.at(-1)?.args[0]
+  if (least === undefined || contract.promises.includes(ID)) return BODY_BYTES
+  return Math.max(BODY_BYTES, Math.min(LARGE_BYTES, 2 * parseSize(least)))
+}
+
 interface Asked {
   path: string
   type: string
@@ -100,7 +111,7 @@ async function ask(context: ClaimContext, client: Client, { path, type, of, head
   const actor = context[of]
   await actor.steer(id, {
     status: 200,
-    bodyBytes: BODY_BYTES,
+    bodyBytes: bodyBytes(context, path),
     headers: [['content-type', `${type}; charset=utf-8`]],
   })
   const answer = await client.http1.request({

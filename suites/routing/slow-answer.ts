@@ -44,11 +44,12 @@ claim('routing/slow-answer', {
   ],
 
   async check(context) {
-    const { api, login } = context.contract.paths
+    const { contract, facts } = context
+    const { api, login } = contract.paths
     const hanging = [
       { path: `${api}reports`, method: 'GET' },
-      // A location of its own may well have a time of its own.
-      { path: login, method: 'POST' },
+      // A location of its own may well have a time of its own; it is a decision where none is contracted.
+      ...(noContractedTime(contract, facts) === undefined ? [{ path: login, method: 'POST' }] : []),
     ]
     await endsInTime(context, hanging, { hold: true }, 'backend')
   },
