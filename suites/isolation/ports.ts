@@ -49,7 +49,8 @@ claim('isolation/only-80-and-443', {
     expect(surplus.map(show), "published besides the edge's own two").toEqual([])
     const own = published.filter(({ service }) => service === edge.service)
     const crossed = own.filter(port => isCrossed(port, contract, facts))
-    for (const port of crossed) blame(port.keys?.target ?? port.at, 'ports', show(port))
+    for (const key of ['published', 'target'])
+      for (const port of crossed) blame(port.keys?.[key] ?? port.at, 'ports', show(port))
     expect(crossed.map(show), 'ports of the world that lead to the other protocol').toEqual([])
     const served = [
       ...(edge.plain ? [edge.httpPort] : []),

@@ -125,8 +125,14 @@ async function arrives(
     if (method === 'OPTIONS' && (answer.status === 200 || answer.status === 204)) return false
   }
   const target = `${contract.paths.apiAtBackend}${path.slice(contract.paths.api.length)}`
-  const lost = [...passingOn, 'if', ...(body === undefined ? [] : ['client_max_body_size'])]
-  judging({ path, method, directives: arrived === undefined ? lost : ['proxy_method', 'if'] })
+  const isTooLarge = answer.status === 413
+  const lost = isTooLarge ? ['client_max_body_size'] : [...passingOn, 'if']
+  judging({
+    path,
+    method,
+    directives: arrived === undefined ? lost : ['proxy_method', 'if'],
+    ...(isTooLarge && { about: /client_max_body_size/ }),
+  })
   expect(arrived?.method, `method of ${title}`).toBe(method)
   judging({ path, method, directives: ['proxy_pass', 'rewrite'] })
   const decoded = target.replaceAll('%2F', '/')
