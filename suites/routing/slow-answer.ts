@@ -152,7 +152,11 @@ async function endsInTime(
     else asked.push(each)
   }
   if (asked.length === 0) throw new Unmet(`a request to reach the ${role}`, 'none')
+  // What was sent before this has come as far as it will, and what was due has been done after it.
+  const settle = () => edge.client.http1.request({ path: '/topology-settled', fresh: true })
+  await settle()
   await time.reach(answerSeconds - MARGIN)
+  await settle()
   for (const { path, title, answer } of asked) {
     const seen = answer === undefined ? 'no answer yet' : outcomeOf(answer)
     evidence(`${title}, ${answerSeconds - MARGIN} s after it`, seen)

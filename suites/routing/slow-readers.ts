@@ -8,7 +8,7 @@ import { NONCE_HEADER } from '../../stubs/protocol.ts'
 const ID = 'routing/frees-services'
 
 /** More than all sockets on the way take together. */
-const ANSWER_BYTES = 8 * 1024 * 1024
+const ANSWER_BYTES = 64 * 1024 * 1024
 
 claim(ID, {
   level: 'should',
@@ -47,7 +47,7 @@ claim(ID, {
       const done = await lookUntil(async () => {
         const [record] = await actors[role].requests(id)
         return record?.finishedAt === undefined ? undefined : record
-      }, patience.answerMs)
+      }, patience.illustratedMs)
       gone.abort()
       await reading
       const seen = done === undefined ? 'still held by it' : 'done with it'
