@@ -14,7 +14,7 @@ import { scopeOf } from '../../fixtures/scope.ts'
 const ID = 'routing/compresses-text'
 
 /** Few answers are smaller that are worth a compressor's while, and most are larger. */
-const BODY_BYTES = 8 * 1024
+const BODY_BYTES = 4 * 1024
 
 /** Who compresses nothing below this compresses hardly anything. */
 const LARGE_BYTES = 64 * 1024
@@ -89,7 +89,7 @@ claim(ID, {
 const FOR_A_PROXY = ', for a proxy'
 
 /** With these an answer of that size is compressed. */
-const sound = { gzip: /^on$/, gzip_min_length: /^(?:\d{1,3}|[1-7]\d{3}|[1-8]k)$/ }
+const sound = { gzip: /^on$/, gzip_min_length: /^(?:\d{1,3}|[1-3]\d{3}|[1-4]k)$/ }
 
 /** As large as is worth the while of whoever wrote the configuration; a promise is held to what usually is. */
 function bodyBytes({ contract, facts }: ClaimContext, path: string): number {
