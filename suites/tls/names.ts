@@ -53,13 +53,16 @@ async function ask(context: ClaimContext, host: string, sni: string | undefined)
   return { answer, reached: reached.join(', ') }
 }
 
-claim('tls/http2-by-alpn', {
+const HTTP2 = 'tls/http2-by-alpn'
+
+claim(HTTP2, {
   level: 'should',
   says: 'HTTP/2 is agreed on where it is configured, by each name of the application if by one, and HTTP/1.1 still works.',
   source: { standard: 'RFC 9113 §3.2; RFC 7301' },
   needs: (contract, facts) =>
     noHttps(contract) ??
-    (secureHosts(contract, facts).some(host => speaksHttp2(contract, facts, host))
+    (contract.promises.includes(HTTP2) ||
+    secureHosts(contract, facts).some(host => speaksHttp2(contract, facts, host))
       ? undefined
       : 'HTTP/2 is configured nowhere'),
   governedBy: { directives: ['http2', 'listen'], sound: { http2: /^on$/, listen: /\bssl\b/ } },
@@ -79,7 +82,10 @@ claim('tls/http2-by-alpn', {
       const { primary, aliases } = contract.hosts
       const own = [primary, ...aliases]
       const expected =
-        configured || (own.includes(host) && own.some(name => speaksHttp2(contract, facts, name)))
+        configured ||
+        (own.includes(host) &&
+          (contract.promises.includes(HTTP2) ||
+            own.some(name => speaksHttp2(contract, facts, name))))
       if (expected) expect(both.alpn, `protocol that ${host} chooses of both`).toBe('h2')
       expect(old.error?.message, `a client of ${host} that speaks HTTP/1.1 only`).toBeUndefined()
     }
