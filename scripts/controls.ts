@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { ControlCollector } from '../fixtures/verdict/control-collector.ts'
 import { type Controls, controlsSchema } from '../fixtures/verdict/control-schema.ts'
 import { summarizeControls } from '../fixtures/verdict/control-summary.ts'
@@ -10,7 +9,7 @@ import { reportFailure } from './failure.ts'
 import { type GateOptions, readOptions } from './options.ts'
 import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
-import { runVitest, withRun } from './run-suites.ts'
+import { runProject } from './run-project.ts'
 
 const HELP = `npm run controls -- [options]
 
@@ -50,23 +49,13 @@ async function proveAll(options: GateOptions): Promise<Controls> {
   const startedAt = new Date()
   const progress = new ProgressLine()
   const collector = new ControlCollector(progress.say)
-  const runOptions = { ...options, controls: true, progress: progress.say }
-  await withRun(runOptions, async run => {
-    const proved = runVitest(
-      [],
-      {
-        project: ['claims'],
-        reporters: [collector],
-        testNamePattern: claimPattern(options.only),
-        passWithNoTests: true,
-        silent: true,
-      },
-      'silenced',
-    )
-    await Promise.all([run.ready, proved])
-  }).finally(progress.clear)
-  if (collector.errors.length > 0)
-    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  const runOptions = { ...options, controls: true }
+  await runProject('claims', runOptions, {
+    collector,
+    progress,
+    testNamePattern: claimPattern(options.only),
+    passWithNoTests: true,
+  })
   return controlsSchema.parse({
     schema: 1,
     platform: relative(process.cwd(), options.platform.root) || '.',

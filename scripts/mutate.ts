@@ -8,7 +8,6 @@ import { type Chosen, selected, shareOf } from '../fixtures/platform/mutation/se
 import { readPlatform } from '../fixtures/platform/read-platform.ts'
 import { printableJson } from '../fixtures/printable.ts'
 import { shownMutant } from '../fixtures/shown-mutant.ts'
-import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { MutationCollector } from '../fixtures/verdict/mutation-collector.ts'
 import { mergeMutations } from '../fixtures/verdict/mutation-merge.ts'
 import { type Mutation, mutationSchema } from '../fixtures/verdict/mutation-schema.ts'
@@ -18,7 +17,7 @@ import { reportFailure } from './failure.ts'
 import { HELP, type MutateOptions, readMutateOptions } from './mutate-options.ts'
 import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
-import { runVitest, withRun } from './run-suites.ts'
+import { runProject } from './run-project.ts'
 
 // Several platforms share a machine, which is not what they are judged for. Worker threads read it.
 process.env.TOPOLOGY_PATIENCE ??= '4'
@@ -60,16 +59,15 @@ async function huntAll(options: MutateOptions, asked: number, share: Chosen[]): 
     progress.say(`${++done}/${share.length} ${outcome}: ${mutant}`),
   )
   const mutation = Object.fromEntries(share.map(({ mutant, number }) => [mutant.name, number]))
-  await withRun({ ...options, mutation, progress: progress.say }, async run => {
-    const hunted = runVitest(
-      [],
-      { project: ['mutants'], reporters: [collector], silent: true, maxConcurrency: options.jobs },
-      'silenced',
-    )
-    await Promise.all([run.ready, hunted])
-  }).finally(progress.clear)
-  if (collector.errors.length > 0)
-    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  await runProject(
+    'mutants',
+    { ...options, mutation },
+    {
+      collector,
+      progress,
+      maxConcurrency: options.jobs,
+    },
+  )
   const { selection, quick, shard } = options
   return mutationSchema.parse({
     schema: 1,

@@ -6,7 +6,6 @@ import { readText } from '../fixtures/platform/input-files.ts'
 import { type PlatformOptions, readPlatform } from '../fixtures/platform/read-platform.ts'
 import { assign } from '../fixtures/platform/refactoring/assign.ts'
 import { refactorings } from '../fixtures/platform/refactoring/every.ts'
-import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { RefactoringCollector } from '../fixtures/verdict/refactoring-collector.ts'
 import { type Refactorings, refactoringsSchema } from '../fixtures/verdict/refactoring-schema.ts'
 import { summarizeRefactorings } from '../fixtures/verdict/refactoring-summary.ts'
@@ -15,7 +14,7 @@ import { claimPattern } from './claim-pattern.ts'
 import { reportFailure } from './failure.ts'
 import { type GateOptions, readOptions } from './options.ts'
 import { ProgressLine } from './progress.ts'
-import { runVitest, withRun } from './run-suites.ts'
+import { runProject } from './run-project.ts'
 
 const HELP = `npm run refactorings -- [options]
 
@@ -106,16 +105,10 @@ async function proveOn(
   const collector = new RefactoringCollector(({ refactoring, outcome }) =>
     progress.say(`${platform}: ${refactoring}: ${outcome}`),
   )
-  const runOptions = { ...options, platform: where, refactorings: chosen, progress: progress.say }
-  await withRun(runOptions, async run => {
-    const proved = runVitest(
-      [],
-      { project: ['refactorings'], reporters: [collector], silent: true },
-      'silenced',
-    )
-    await Promise.all([run.ready, proved])
-  }).finally(progress.clear)
-  if (collector.errors.length > 0)
-    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  const runOptions = { ...options, platform: where, refactorings: chosen }
+  await runProject('refactorings', runOptions, {
+    collector,
+    progress,
+  })
   return { platform, refactorings: collector.refactorings }
 }

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { InputError } from '../fixtures/platform/input-error.ts'
-import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { MendedCollector } from '../fixtures/verdict/mended-collector.ts'
 import { type Mended, mendedSchema } from '../fixtures/verdict/mended-schema.ts'
 import { formatMended, isMended } from '../fixtures/verdict/mended-text.ts'
@@ -10,7 +9,7 @@ import { reportFailure } from './failure.ts'
 import { type GateOptions, readOptions } from './options.ts'
 import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
-import { runVitest, withRun } from './run-suites.ts'
+import { runProject } from './run-project.ts'
 
 /** The least share of faults, in percent, for which a remedy has to be found. */
 const SHARE = 90
@@ -61,23 +60,13 @@ async function mendAll(options: GateOptions): Promise<Mended> {
   const collector = new MendedCollector(({ claim, control, outcome, left = [] }) =>
     progress.say(`${[outcome, ...left].join(' ')}: ${claim} ← ${control}`),
   )
-  const runOptions = { ...options, controls: true, progress: progress.say }
-  await withRun(runOptions, async run => {
-    const proved = runVitest(
-      [],
-      {
-        project: ['mended-controls'],
-        reporters: [collector],
-        testNamePattern: claimPattern(options.only),
-        passWithNoTests: true,
-        silent: true,
-      },
-      'silenced',
-    )
-    await Promise.all([run.ready, proved])
-  }).finally(progress.clear)
-  if (collector.errors.length > 0)
-    throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
+  const runOptions = { ...options, controls: true }
+  await runProject('mended-controls', runOptions, {
+    collector,
+    progress,
+    testNamePattern: claimPattern(options.only),
+    passWithNoTests: true,
+  })
   if (collector.controls.length === 0)
     throw new InputError(`no fault in nginx's files is a control of "${options.only}"`, {
       remedy: '`npm run gate -- --list` shows the id of every claim.',
