@@ -1,8 +1,15 @@
 import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
-import { certificatesUnmounted } from '../../fixtures/faults/compose.ts'
-import { anyOf, noCertificates, noCompose, noEdgeService } from '../../fixtures/needs.ts'
+import { certificatesUnmounted, challengesUnmounted } from '../../fixtures/faults/compose.ts'
+import {
+  anyOf,
+  type Need,
+  noAcme,
+  noCertificates,
+  noCompose,
+  noEdgeService,
+} from '../../fixtures/needs.ts'
 import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { isInside, mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
@@ -38,6 +45,41 @@ claim('certificates/paths-mounted', {
     expect(absent, 'certificate paths that do not exist in the edge').toEqual([])
   },
 })
+
+claim('certificates/challenges-mounted', {
+  level: 'should',
+  says: 'The directory from which the edge answers challenges is mounted: whoever answers them writes there from outside.',
+  source: { spec: "SSL/TLS (Let's Encrypt certificates managed by certbot)" },
+  needs: anyOf(noCompose, noEdgeService, noAcme, onlySuggested, mayBringItsOwn),
+  governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
+  brokenBy: challengesUnmounted,
+
+  async check({ contract, facts, blame, evidence }) {
+    const { directory = '', at } = contract.acme ?? {}
+    const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)
+    const mount = mountOf(directory, edge?.mounts ?? [])
+    evidence(`${directory} (read from the compose file)`, mount?.source ?? 'under no mount')
+    const astray = edge?.mounts.find(({ source, target }) =>
+      [source, target].some(each => isInside(directory, each)),
+    )
+    if (astray !== undefined) blame(astray.at, 'volumes', `${astray.source}:${astray.target}`)
+    if (at !== undefined) blame(at, 'root', directory)
+    expect(mount?.kind ?? 'none', `what ${directory} is mounted from`).toMatch(/^(?:bind|volume)$/)
+  },
+})
+
+/** Certificates in certbot's place say nothing of where challenges are answered. */
+function onlySuggested({ acme }: Contract): string | undefined {
+  return acme?.level === 'should' ? 'no file says where challenges are answered' : undefined
+}
+
+/** Who writes the challenges may be in the edge's own container, where its image is none of nginx's own. */
+function mayBringItsOwn(...[contract, { compose }]: Parameters<Need>): string | undefined {
+  const edge = compose?.services.find(({ name }) => name === contract.edge.service)
+  const isPlain =
+    edge?.build === undefined && /(?:^|\/)nginx(?:-unprivileged)?(?:[:@]|$)/.test(edge?.image ?? '')
+  return isPlain ? undefined : 'an image that is none of nginx’s own may renew by itself'
+}
 
 function pathsOf({ certificates }: Contract) {
   return certificates.flatMap(({ certificate, key, trusted, at }) =>

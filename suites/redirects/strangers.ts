@@ -10,13 +10,11 @@ import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
 import type { Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { header } from '../../fixtures/probes/http.ts'
+import { USUAL_ROOTS } from '../../fixtures/usual-roots.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 /** A name that no platform serves (RFC 2606). */
 const STRANGER = 'stranger.example'
-
-/** Where nginx looks for files that nothing else is said of, as its usual builds have it. */
-const USUAL_ROOTS = ['/etc/nginx/html', '/usr/share/nginx/html']
 
 claim('redirects/strangers-refused', {
   level: 'should',

@@ -1,9 +1,11 @@
+import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { inexactTarget, injected, methodLost } from '../../fixtures/faults/redirects.ts'
 import { noHttps, noPlainHttp, servedHosts, servedPlaces } from '../../fixtures/hosts.ts'
 import { anyOf } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
+import { USUAL_ROOTS } from '../../fixtures/usual-roots.ts'
 
 const governedBy = {
   scheme: 'http' as const,
@@ -98,16 +100,22 @@ function isInjected(name: string, value: string): boolean {
   return name === 'x-injected' || (name === 'set-cookie' && value.startsWith('x-injected'))
 }
 
+/** What lies where the edge finds it only if nobody said what to do with the API. */
+const FILE = 'a file of the edge'
+
 claim('redirects/method-kept', {
   level: 'should',
-  says: 'The redirect of an API request keeps its method and body, or the API is not redirected at all.',
+  says: 'The redirect of an API request keeps its method and body, or the API is refused there: nothing on the edge’s disk stands in for it.',
   source: { standard: 'RFC 9110 §15.4.9 (308)' },
   needs: noHttps,
   governedBy: { ...governedBy, path: ({ paths }) => paths.login },
   brokenBy: methodLost,
 
-  async check({ client, contract, facts, evidence, judging }) {
+  async check({ client, contract, facts, engine, topology, nonce, evidence, judging }) {
     const path = contract.paths.login
+    const stray = `${contract.paths.api}${nonce()}.txt`
+    for (const root of USUAL_ROOTS)
+      await engine.putFile(topology.edge.id, posix.join(root, stray), FILE)
     for (const place of servedPlaces(contract, facts)) {
       const request = { ...place, path, method: 'POST', body: '{}' }
       const answer = await client.http1.request(request)
@@ -115,6 +123,10 @@ claim('redirects/method-kept', {
       evidence(url, answer.status ?? answer.error?.message)
       judging(request)
       if (isRedirect(answer)) expect([307, 308], `status of ${url}`).toContain(answer.status)
+      const { body } = await client.http1.request({ ...place, path: stray })
+      if (body === FILE) evidence(`${place.scheme}://${place.host}${stray}`, 'a file of the edge')
+      judging({ ...place, path: stray, directives: ['return', 'rewrite', 'proxy_pass'] })
+      expect(body, `a path of the API at ${place.scheme}://${place.host}`).not.toBe(FILE)
     }
   },
 })

@@ -26,6 +26,14 @@ claim('routing/pages-to-frontend', {
       "the frontend's files from disk",
       addLocation(({ contract }) => `^~ ${contract.paths.static}`, 'root /usr/share/nginx/html;'),
     ),
+    broken(
+      'a promised page sent elsewhere',
+      inLocation(({ paths }) => paths.pages[0]).holds('return 301 /elsewhere;'),
+      {
+        only: ({ paths }) =>
+          paths.pages.length > 0 ? undefined : 'the contract names no further pages (paths.pages)',
+      },
+    ),
   ],
 
   async check(context) {
@@ -35,6 +43,7 @@ claim('routing/pages-to-frontend', {
       '/',
       '/coaching/sessions/42?tab=notes',
       `${paths.static}chunks/main-0a1b.js`,
+      ...paths.pages,
     ]) {
       for (const { passed, protocol, answer } of await follow(context, path)) {
         evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${describe(passed)}`)
@@ -109,12 +118,22 @@ claim('routing/near-misses', {
       addLocation(({ contract }) => `= ${contract.paths.stream ?? '/'}x`, passTo(elsewhere), {}),
       { only: noStream },
     ),
+    broken(
+      'a detour into the API left as the client wrote it',
+      inLocation(apiPath).holds(passTo('backend')),
+      {
+        only: ({ paths, apiHops }) =>
+          paths.apiAtBackend === paths.api || apiHops.includes('frontend')
+            ? 'the prefix is kept'
+            : undefined,
+      },
+    ),
     ...filesStolen,
   ],
 
   async check(context) {
     const { contract, evidence, judging } = context
-    const { api, stream } = contract.paths
+    const { api, apiAtBackend, login, stream } = contract.paths
     const bare = api.replace(/\/$/, '')
     const encoded = api.replace(/[a-z]/i, letter => `%${letter.charCodeAt(0).toString(16)}`)
     const homes = {
@@ -135,15 +154,25 @@ claim('routing/near-misses', {
         path,
         [...homes.pages, ...homes.api],
       ]),
+      ...[`${api}users`, login, ...(stream === undefined ? [] : [stream])]
+        .filter(path => path.startsWith(api))
+        .map((path): [string, string[]] => [`/coaching/..${path}`, [...homes.api]]),
     ]
     for (const [path, home] of belongs) {
       for (const { answer, protocol, passed } of await follow(context, path)) {
         const went = passed[0]?.role ?? 'edge'
         evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${went}`)
         // The edge may send it on to its proper spelling, or refuse it; it is not lost in a file that is not there.
-        const isAnswered = went === 'edge' && (home !== homes.api || answer.status !== 404)
+        const isRefused = answer.status === undefined || answer.status >= 300
+        const isAnswered =
+          went === 'edge' && isRefused && (home !== homes.api || answer.status !== 404)
         judging({ path })
         if (!isAnswered) expect(home, `where ${path} belongs over ${protocol}`).toContain(went)
+        const [first] = passed
+        // Where the prefix is taken off, the backend knows none of its paths by another spelling of it.
+        if (first?.role !== 'backend' || apiAtBackend === api || !path.includes('..')) continue
+        evidence(`${path} at the backend`, first.target)
+        expect(first.target, `what ${path} is at the backend`).not.toContain('..')
       }
     }
   },
@@ -164,7 +193,7 @@ interface Followed {
 
 /** Sends a request over each protocol and tells whom it passed. */
 function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Followed[]> {
-  const { frontend, backend, nonce } = context
+  const { contract, frontend, backend, nonce } = context
   return atItsPace(
     context,
     path,
@@ -172,6 +201,9 @@ function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Fo
       const id = nonce()
       // A query of its own for each protocol, so that no cache answers the second from the first.
       const body = method === 'POST' ? '{}' : undefined
+      // A stream that ends at once is an answer like any other.
+      const isStream = path.includes(contract.paths.stream ?? '?')
+      if (isStream) await backend.steer(id, { status: 200, body: '' })
       const answer = await client[protocol].request({
         path: apart(path, id),
         method,

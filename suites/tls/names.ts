@@ -1,8 +1,17 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
-import { http2Broken, strangersServed } from '../../fixtures/faults/tls.ts'
-import { namedServer, noHttps, secureHosts, secureServer } from '../../fixtures/hosts.ts'
+import { aliasWithoutTls, http2Broken, strangersServed } from '../../fixtures/faults/tls.ts'
+import {
+  namedServer,
+  noAliases,
+  noHttps,
+  noPlainHttp,
+  secureHosts,
+  secureServer,
+} from '../../fixtures/hosts.ts'
+import { anyOf } from '../../fixtures/needs.ts'
+import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
 
 /** A name that no platform serves (RFC 2606). */
 const UNKNOWN = 'unknown-host.example'
@@ -52,6 +61,35 @@ async function ask(context: ClaimContext, host: string, sni: string | undefined)
   const reached = passed.flat().map(({ role }) => role)
   return { answer, reached: reached.join(', ') }
 }
+
+claim('tls/each-host-over-tls', {
+  level: 'should',
+  says: 'Every host that port 80 answers for is given a handshake on 443 too: browsers try https first, whatever port 80 says.',
+  source: { spec: 'Flow Description 1 (HTTPS requests on port 443)' },
+  needs: anyOf(noHttps, noPlainHttp, noAliases),
+  governedBy: {
+    host: ({ hosts }) => hosts.aliases[0] ?? '',
+    directives: ['server_name', 'listen', 'ssl_reject_handshake'],
+  },
+  brokenBy: aliasWithoutTls,
+
+  async check({ client, contract, facts, evidence, judging, blame }) {
+    for (const host of [...contract.hosts.aliases, ...contract.hosts.others]) {
+      const { error, certificate } = await client.handshake({ host })
+      evidence(host, certificate === undefined ? error?.message : certificate.altNames)
+      judging({ host })
+      const plain = serverFor(facts.configuration, { port: contract.edge.httpPort, host })
+      const [named] = plain?.directive.block?.filter(({ name }) => name === 'server_name') ?? []
+      if (certificate === undefined && named !== undefined)
+        blame(named.at, 'server_name', named.text)
+      // A server for all may have a certificate for this name too; which one is deployed, no file tells.
+      expect(
+        certificate === undefined ? error?.message : undefined,
+        `a handshake with ${host}, for which port 80 answers`,
+      ).toBeUndefined()
+    }
+  },
+})
 
 const HTTP2 = 'tls/http2-by-alpn'
 
