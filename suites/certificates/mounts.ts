@@ -51,11 +51,16 @@ claim('certificates/challenges-mounted', {
   says: 'The directory from which the edge answers challenges is mounted: whoever answers them writes there from outside.',
   source: { spec: "SSL/TLS (Let's Encrypt certificates managed by certbot)" },
   needs: anyOf(noCompose, noEdgeService, noAcme, onlySuggested, mayBringItsOwn),
-  governedBy: { compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }) },
+  governedBy: {
+    scheme: 'http',
+    path: () => '/.well-known/acme-challenge/token',
+    directives: ['root', 'alias'],
+    compose: ({ edge }) => ({ service: edge.service, keys: ['volumes'] }),
+  },
   brokenBy: challengesUnmounted,
 
   async check({ contract, facts, blame, evidence }) {
-    const { directory = '', at } = contract.acme ?? {}
+    const { directory = '' } = contract.acme ?? {}
     const edge = facts.compose?.services.find(({ name }) => name === contract.edge.service)
     const mount = mountOf(directory, edge?.mounts ?? [])
     evidence(`${directory} (read from the compose file)`, mount?.source ?? 'under no mount')
@@ -63,7 +68,6 @@ claim('certificates/challenges-mounted', {
       [source, target].some(each => isInside(directory, each)),
     )
     if (astray !== undefined) blame(astray.at, 'volumes', `${astray.source}:${astray.target}`)
-    if (at !== undefined) blame(at, 'root', directory)
     expect(mount?.kind ?? 'none', `what ${directory} is mounted from`).toMatch(/^(?:bind|volume)$/)
   },
 })

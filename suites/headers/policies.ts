@@ -109,7 +109,7 @@ claim('headers/one-policy', {
   needs: noHttps,
   governedBy: {
     path: ({ paths }) => paths.api,
-    directives: ['proxy_hide_header', 'add_header', 'add_header_inherit'],
+    directives: ['add_header', 'add_header_inherit', 'proxy_hide_header'],
   },
   brokenBy: policyTwice,
 

@@ -9,6 +9,7 @@ import { anyPage, apiPath, elsewhere, firstHop, passTo } from '../../fixtures/fa
 import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
 import { passingOn, wayBehind } from '../../fixtures/ways-inwards.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
@@ -132,7 +133,7 @@ claim('routing/near-misses', {
   ],
 
   async check(context) {
-    const { contract, evidence, judging } = context
+    const { contract, blame, evidence, judging } = context
     const { api, apiAtBackend, login, stream } = contract.paths
     const bare = api.replace(/\/$/, '')
     const encoded = api.replace(/[a-z]/i, letter => `%${letter.charCodeAt(0).toString(16)}`)
@@ -172,6 +173,10 @@ claim('routing/near-misses', {
         // Where the prefix is taken off, the backend knows none of its paths by another spelling of it.
         if (first?.role !== 'backend' || apiAtBackend === api || !path.includes('..')) continue
         evidence(`${path} at the backend`, first.target)
+        const scope = scopeOf(context, path)
+        // What should have refused it, or put it straight, is missing there.
+        if (first.target.includes('..') && scope !== undefined)
+          blame(scope.directive.at, scope.directive.name, scope.directive.text)
         expect(first.target, `what ${path} is at the backend`).not.toContain('..')
       }
     }
