@@ -45,7 +45,8 @@ export async function withRun<T>(options: RunOptions, use: (run: Run) => Promise
   const end = () => run.phases.time('clean-up', () => run.end())
   try {
     const result = await use(run)
-    await end()
+    // What was found out stands, whatever becomes of the clean-up; that something is left is told.
+    await end().catch(reportFailure)
     return result
   } catch (error) {
     // A clean-up that fails, too, fails of the same.
