@@ -70,6 +70,8 @@ export class Redis {
     const kept = { publisher: client(this.#url), subscriber: client(this.#url) }
     try {
       await Promise.all([kept.publisher.connect(), kept.subscriber.connect()])
+      const password = passwordAlone(this.#url)
+      if (password !== undefined) await kept.publisher.sendCommand(['AUTH', password])
       await kept.subscriber.subscribe(CHANNEL, data => this.#receive(data), true)
       return kept
     } catch (error) {
@@ -86,6 +88,15 @@ export class Redis {
   #failed(error: unknown): RedisRecord {
     return { connected: false, error: String(error) }
   }
+}
+
+/**
+ * The password of an address that names no user. Most clients send such a one by itself, which a Redis that asks for
+ * none refuses; this one names the default user, which any Redis lets in.
+ */
+function passwordAlone(url: string): string | undefined {
+  const { username, password } = new URL(url)
+  return username === '' && password !== '' ? decodeURIComponent(password) : undefined
 }
 
 function client(url: string) {
