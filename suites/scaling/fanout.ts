@@ -30,7 +30,7 @@ claim('scaling/fanout', {
       },
       ...(redis?.server?.service === undefined
         ? []
-        : [{ service: redis.server.service, keys: ['networks', 'command'] }]),
+        : [{ service: redis.server.service, keys: ['command', 'networks'] }]),
     ],
   },
   brokenBy: notJoined,
