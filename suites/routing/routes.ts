@@ -100,6 +100,9 @@ claim('routing/api-to-backend', {
   },
 })
 
+/** Into a directory and out of it again. */
+const DETOUR = '/coaching/..'
+
 claim('routing/near-misses', {
   level: 'should',
   says: 'Paths that almost name the API, or name it in another spelling, go where they belong.',
@@ -157,21 +160,23 @@ claim('routing/near-misses', {
       ]),
       ...[`${api}users`, login, ...(stream === undefined ? [] : [stream])]
         .filter(path => path.startsWith(api))
-        .map((path): [string, string[]] => [`/coaching/..${path}`, [...homes.api]]),
+        .map((path): [string, string[]] => [DETOUR + path, [...homes.api]]),
     ]
     for (const [path, home] of belongs) {
       for (const { answer, protocol, passed } of await follow(context, path)) {
         const went = passed[0]?.role ?? 'edge'
         evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${went}`)
         // The edge may send it on to its proper spelling, or refuse it; it is not lost in a file that is not there.
-        const isRefused = answer.status === undefined || answer.status >= 300
-        const isAnswered =
-          went === 'edge' && isRefused && (home !== homes.api || answer.status !== 404)
+        const isLost = home === homes.api && answer.status === 404
+        // What comes by a detour is refused, or put straight; the edge has nothing of its own to say there.
+        const isMadeUp = path.startsWith(DETOUR) && (answer.status ?? 400) < 300
+        const isAnswered = went === 'edge' && !isLost && !isMadeUp
         judging({ path })
         if (!isAnswered) expect(home, `where ${path} belongs over ${protocol}`).toContain(went)
         const [first] = passed
         // Where the prefix is taken off, the backend knows none of its paths by another spelling of it.
-        if (first?.role !== 'backend' || apiAtBackend === api || !path.includes('..')) continue
+        const isStripped = apiAtBackend !== api && path.startsWith(DETOUR)
+        if (first?.role !== 'backend' || !isStripped) continue
         evidence(`${path} at the backend`, first.target)
         const scope = scopeOf(context, path)
         // What should have refused it, or put it straight, is missing there.

@@ -4,14 +4,14 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { aliasWithoutTls, http2Broken, strangersServed } from '../../fixtures/faults/tls.ts'
 import {
   namedServer,
-  noAliases,
   noHttps,
   noPlainHttp,
   secureHosts,
   secureServer,
 } from '../../fixtures/hosts.ts'
 import { anyOf } from '../../fixtures/needs.ts'
-import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
+import { serverByName } from '../../fixtures/platform/nginx/server-names.ts'
+import { servers } from '../../fixtures/platform/nginx/servers.ts'
 
 /** A name that no platform serves (RFC 2606). */
 const UNKNOWN = 'unknown-host.example'
@@ -66,7 +66,9 @@ claim('tls/each-host-over-tls', {
   level: 'should',
   says: 'Every host that port 80 answers for is given a handshake on 443 too: browsers try https first, whatever port 80 says.',
   source: { spec: 'Flow Description 1 (HTTPS requests on port 443)' },
-  needs: anyOf(noHttps, noPlainHttp, noAliases),
+  needs: anyOf(noHttps, noPlainHttp, (contract, facts) =>
+    plainHosts(contract, facts).length === 0 ? 'no other host is named on port 80' : undefined,
+  ),
   governedBy: {
     host: ({ hosts }) => hosts.aliases[0] ?? '',
     directives: ['server_name', 'listen', 'ssl_reject_handshake'],
@@ -74,12 +76,11 @@ claim('tls/each-host-over-tls', {
   brokenBy: aliasWithoutTls,
 
   async check({ client, contract, facts, evidence, judging, blame }) {
-    for (const host of [...contract.hosts.aliases, ...contract.hosts.others]) {
+    for (const { host, server } of plainHosts(contract, facts)) {
       const { error, certificate } = await client.handshake({ host })
       evidence(host, certificate === undefined ? error?.message : certificate.altNames)
       judging({ host })
-      const plain = serverFor(facts.configuration, { port: contract.edge.httpPort, host })
-      const [named] = plain?.directive.block?.filter(({ name }) => name === 'server_name') ?? []
+      const named = server.directive.block?.find(({ name }) => name === 'server_name')
       if (certificate === undefined && named !== undefined)
         blame(named.at, 'server_name', named.text)
       // A server for all may have a certificate for this name too; which one is deployed, no file tells.
@@ -90,6 +91,20 @@ claim('tls/each-host-over-tls', {
     }
   },
 })
+
+/** The names beside the primary host's that a server of port 80 has. */
+function plainHosts(
+  { hosts, edge }: ClaimContext['contract'],
+  { configuration }: ClaimContext['facts'],
+) {
+  const plain = servers(configuration).filter(({ listens }) =>
+    listens.some(({ port, quic }) => port === edge.httpPort && !quic),
+  )
+  return [...hosts.aliases, ...hosts.others].flatMap(host => {
+    const server = serverByName(plain, host)
+    return server === undefined ? [] : [{ host, server }]
+  })
+}
 
 const HTTP2 = 'tls/http2-by-alpn'
 
