@@ -13,9 +13,13 @@ import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
+/** Nobody has to write it. */
+const INHERITS = { add_header_inherit: /^(?:on|merge)?$/ }
+
 const governedBy = {
   path: ({ paths }: Contract) => paths.api,
   directives: ['add_header', 'add_header_inherit'],
+  sound: INHERITS,
 }
 
 claim('headers/site-wide-not-lost', {
@@ -109,7 +113,8 @@ claim('headers/one-policy', {
   needs: noHttps,
   governedBy: {
     path: ({ paths }) => paths.api,
-    directives: ['add_header', 'add_header_inherit', 'proxy_hide_header'],
+    directives: ['proxy_hide_header', 'add_header', 'add_header_inherit'],
+    sound: INHERITS,
   },
   brokenBy: policyTwice,
 
@@ -122,7 +127,10 @@ claim('headers/one-policy', {
       const twice = ONE_POLICY.filter(name => header(answer, name).length > 1)
       const seen = twice.map(name => `${name}: ${header(answer, name).join(' | ')}`)
       if (twice.length > 0) evidence(`${title} (${answer.status})`, seen.join('; '))
-      judging({ host, path, about: aboutAny(twice) })
+      const about = aboutAny(twice)
+      // Where the application says nothing of the kind, it is the edge that says it twice.
+      const byEdge = own.some(each => each.answer === answer)
+      judging({ host, path, about, ...(byEdge && { directives: ['add_header'] }) })
       expect(twice, `policies that ${title} (${answer.status}) carries twice`).toEqual([])
     }
   },
