@@ -14,6 +14,7 @@ import type { Mount } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { isInside, mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
 import { nearest } from '../../fixtures/platform/nearest-word.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
 
 claim('certificates/paths-mounted', {
   level: 'must',
@@ -38,9 +39,12 @@ claim('certificates/paths-mounted', {
       const astray = mounts.find(({ source, target }) =>
         [source, target].some(each => isInside(path, each)),
       )
-      const volumes = astray?.at ?? edge?.positions.volumes ?? edge?.at ?? at
+      const volumes = (astray && targetOf(astray)) ?? edge?.positions.volumes ?? edge?.at ?? at
       blame(found.mount?.at ?? volumes, 'volumes', found.mount?.target ?? `${edge?.name}: volumes`)
-      blame(at, 'ssl_certificate', path)
+      const written = every(facts.configuration.directives).find(
+        ({ name, args }) => name.startsWith('ssl_') && args[0] === path,
+      )
+      blame(written?.at ?? at, written?.name ?? 'ssl_certificate', path)
     }
     expect(absent, 'certificate paths that do not exist in the edge').toEqual([])
   },
@@ -67,7 +71,8 @@ claim('certificates/challenges-mounted', {
     const astray = edge?.mounts.find(({ source, target }) =>
       [source, target].some(each => isInside(directory, each)),
     )
-    if (astray !== undefined) blame(astray.at, 'volumes', `${astray.source}:${astray.target}`)
+    if (astray !== undefined)
+      blame(targetOf(astray), 'volumes', `${astray.source}:${astray.target}`)
     expect(mount?.kind ?? 'none', `what ${directory} is mounted from`).toMatch(/^(?:bind|volume)$/)
   },
 })
@@ -89,6 +94,11 @@ function pathsOf({ certificates }: Contract) {
   return certificates.flatMap(({ certificate, key, trusted, at }) =>
     [certificate, key, trusted].filter(path => path !== undefined).map(path => ({ path, at })),
   )
+}
+
+/** Where it is written that a mount ends somewhere else. */
+function targetOf({ keys, at }: Mount) {
+  return keys?.target ?? at
 }
 
 interface Followed {

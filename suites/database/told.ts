@@ -81,8 +81,8 @@ claim('database/authority-at-hand', {
     )
     const isThere = rootCertificate === undefined || mountOf(rootCertificate, mounts) !== undefined
     // A mount that leads elsewhere may be what was meant for it.
-    for (const { at, target } of isThere ? [] : mounted)
-      blame(at, 'volumes', `${service?.name}: ${target}`)
+    for (const { at, keys, target } of isThere ? [] : mounted)
+      blame(keys?.target ?? at, 'volumes', `${service?.name}: ${target}`)
     const place = service?.positions.volumes ?? service?.at
     if (!isThere && mounted.length === 0 && place !== undefined)
       blame(place, 'volumes', `${service?.name}: ${rootCertificate}`)

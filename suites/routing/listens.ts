@@ -8,6 +8,7 @@ import {
   listeningSettings,
 } from '../../fixtures/own-settings.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
@@ -48,6 +49,8 @@ claim('routing/listens-where-called', {
         const at = service.positions[`environment.${variable}`] ?? service.at
         blame(at, `environment.${variable}`, `${service.name}: ${variable}`)
       }
+      for (const { at, name, text } of wrong.length === 0 ? [] : callsOf(role, contract, facts))
+        blame(at, name, text)
       expect(
         wrong.map(inWords),
         `settings of ${service.name} that keep it from being reached at ${called.join(', ')}`,
@@ -59,6 +62,20 @@ claim('routing/listens-where-called', {
 function settingsOf(role: (typeof ROLES)[number], contract: Contract, { compose }: PlatformFacts) {
   const service = compose?.services.find(({ name }) => name === contract[role].service)
   return { service, settings: service === undefined ? [] : listeningSettings(service, role) }
+}
+
+/** The lines of nginx's files that call a service by name and port. */
+function callsOf(
+  role: (typeof ROLES)[number],
+  contract: Contract,
+  { configuration }: PlatformFacts,
+) {
+  const { names } = contract[role]
+  const isCall = (arg: string) =>
+    names.some(name => arg.replace(/^\w+:\/\//, '').startsWith(`${name}:`))
+  return every(configuration.directives).filter(
+    ({ args, block }) => block === undefined && args.some(isCall),
+  )
 }
 
 /** The ports at which the edge, or the frontend, calls a service. */

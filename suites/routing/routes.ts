@@ -179,9 +179,13 @@ claim('routing/near-misses', {
         if (first?.role !== 'backend' || !isStripped) continue
         evidence(`${path} at the backend`, first.target)
         const scope = scopeOf(context, path)
-        // What should have refused it, or put it straight, is missing there.
+        // What should have refused it, or put it straight, does not, or is missing there.
         if (first.target.includes('..') && scope !== undefined)
-          blame(scope.directive.at, scope.directive.name, scope.directive.text)
+          for (const { at, name, text } of [
+            ...(scope.directive.block ?? []).filter(each => each.name === 'if'),
+            scope.directive,
+          ])
+            blame(at, name, text)
         expect(first.target, `what ${path} is at the backend`).not.toContain('..')
       }
     }
