@@ -6,8 +6,8 @@ import { strangersAnswered } from '../../fixtures/faults/strangers.ts'
 import { noHttps, servedHosts } from '../../fixtures/hosts.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
-import { serverFor } from '../../fixtures/platform/nginx/servers.ts'
-import type { Server } from '../../fixtures/platform/nginx/tree.ts'
+import { serverFor, servers } from '../../fixtures/platform/nginx/servers.ts'
+import type { Directive, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import { USUAL_ROOTS } from '../../fixtures/usual-roots.ts'
@@ -32,7 +32,7 @@ claim('redirects/strangers-refused', {
   brokenBy: strangersAnswered,
 
   async check(context) {
-    const { contract, facts, engine, topology, nonce, evidence, judging } = context
+    const { contract, facts, engine, topology, nonce, blame, evidence, judging } = context
     const path = `/${nonce()}.txt`
     for (const root of rootsOf(contract, facts))
       await engine.putFile(topology.edge.id, posix.join(root, path), 'a file of the edge')
@@ -47,6 +47,9 @@ claim('redirects/strangers-refused', {
       // Who is sent to https under a strange name is turned away there; a server for all may send them where it likes.
       const isSentIn = leadsHere && !isForAll(server, portOf(way.scheme, contract))
       const isAnswered = status !== undefined && (status < 300 || isSentIn)
+      // Another server was meant to take them, and does not.
+      if (isAnswered)
+        for (const { at, name, text } of refusing(contract, facts, server)) blame(at, name, text)
       expect(
         isAnswered ? status : undefined,
         `an answer to ${STRANGER}, ${way.said}`,
@@ -112,6 +115,21 @@ function isTurnedAway(server: Server | undefined, scheme: 'http' | 'https'): boo
   if (scheme === 'https' && rejected?.args[0] === 'on') return true
   const outcome = outcomeOf(server, { target: '/', host: STRANGER })
   return outcome.kind === 'return' && outcome.status >= 400
+}
+
+/** The servers that turn strangers away, but for the one that answers: each with what it listens at. */
+function refusing(
+  contract: Contract,
+  { configuration }: PlatformFacts,
+  answering: Server | undefined,
+): Directive[] {
+  return servers(configuration)
+    .filter(server => server !== answering)
+    .filter(server => schemesOf(contract).some(scheme => isTurnedAway(server, scheme)))
+    .flatMap(({ directive }) => [
+      directive,
+      ...(directive.block ?? []).filter(({ name }) => name === 'listen'),
+    ])
 }
 
 /** Where a file lies that would be found if nobody said otherwise. */
