@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { addLocation, broken, inLocation } from '../../fixtures/changes.ts'
+import { addLocation, all, broken, inContract, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
@@ -124,7 +124,7 @@ claim('routing/near-misses', {
     ),
     broken(
       'a detour into the API left as the client wrote it',
-      inLocation(apiPath).holds(passTo('backend')),
+      all(inLocation(apiPath).holds(passTo('backend')), inContract(['paths', 'apiAtBackend'], '/')),
       {
         only: ({ paths, apiHops }) =>
           paths.apiAtBackend === paths.api || apiHops.includes('frontend')
