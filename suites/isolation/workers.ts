@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { everywhere } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { privilegedWorkers } from '../../fixtures/faults/running.ts'
 
@@ -8,6 +9,8 @@ claim('isolation/workers-unprivileged', {
   source: { standard: 'CIS NGINX Benchmark 2.2.1' },
   governedBy: { directives: ['user'] },
   brokenBy: privilegedWorkers,
+  // As nginx's own packages and images have it.
+  mendedBy: [everywhere('user').set('nginx')],
 
   async check({ facts, blame, evidence }) {
     const user = facts.configuration.directives.find(({ name }) => name === 'user')
