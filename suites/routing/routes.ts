@@ -216,8 +216,9 @@ function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Fo
       // A query of its own for each protocol, so that no cache answers the second from the first.
       const body = method === 'POST' ? '{}' : undefined
       // A stream that ends at once is an answer like any other.
-      const isStream = path.includes(contract.paths.stream ?? '?')
-      if (isStream) await backend.steer(id, { status: 200, body: '' })
+      const { stream } = contract.paths
+      if (stream !== undefined && path.includes(stream))
+        await backend.steer(id, { status: 200, body: '' })
       const answer = await client[protocol].request({
         path: apart(path, id),
         method,
