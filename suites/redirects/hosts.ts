@@ -45,8 +45,9 @@ claim('redirects/canonical-host', {
         const start = `${scheme}://${alias}${TARGET}`
         const journey = await follow(client, contract, hosts, start)
         evidence(start, describe(journey))
-        judging(lastOf(journey))
+        judging(leadingTo(primary, journey))
         expect(journey.urls.at(-1), `where ${start} ends`).toBe(`https://${primary}${TARGET}`)
+        judging(placeOf(start))
         expect(journey.urls.length - 1, `hops from ${start}`).toBeLessThanOrEqual(most)
       }
     }
@@ -135,9 +136,21 @@ claim('redirects/unknown-host-not-reflected', {
   },
 })
 
-/** The request at which a journey ended: on the way there, every other did its part. */
-function lastOf({ last }: Journey): { scheme: 'http' | 'https'; host: string; path: string } {
-  const { protocol, hostname, pathname, search } = new URL(last.url)
+interface Place {
+  scheme: 'http' | 'https'
+  host: string
+  path: string
+}
+
+/** The request whose answer said how to reach a host; the last one, where that is not reached. */
+function leadingTo(host: string, { urls, last }: Journey): Place {
+  const before = urls.at(-2)
+  const isReached = before !== undefined && placeOf(last.url).host === host
+  return isReached && last.url === urls.at(-1) ? placeOf(before) : placeOf(last.url)
+}
+
+function placeOf(url: string): Place {
+  const { protocol, hostname, pathname, search } = new URL(url)
   const scheme = protocol === 'http:' ? 'http' : 'https'
   return { scheme, host: hostname, path: `${pathname}${search}` }
 }
