@@ -108,7 +108,7 @@ async function vanishes(drill: Drill, role: Service): Promise<void> {
   const answer = await soon()
   const within = `${connectSeconds(context)} s after it could not be connected to`
   evidence(`the ${role} vanished: the answer within ${within}`, answer ? told(answer) : 'none')
-  if (!GONE.includes(answer?.status ?? 0)) blames(drill, 'proxy_connect_timeout')
+  if (!GONE.includes(answer?.status ?? 0)) blames(drill, path, 'proxy_connect_timeout')
   expect(GONE, `status within ${within}, the ${role} vanished`).toContain(answer?.status)
 
   await own[role].comeBack()
@@ -132,7 +132,7 @@ async function goesSilent(drill: Drill, role: Service): Promise<void> {
   const answer = await soon()
   const when = `${answerSeconds + MARGIN} s after the request`
   evidence(`the ${role} vanished amid a request: ${when}`, answer ? told(answer) : 'no answer')
-  if (answer?.status !== 504) blames(drill, 'proxy_read_timeout')
+  if (answer?.status !== 504) blames(drill, path, 'proxy_read_timeout')
   expect(answer?.status, `status ${when}, the ${role} vanished amid it`).toBe(504)
 }
 
@@ -201,8 +201,9 @@ function isPaced({ context }: Drill): boolean {
 }
 
 /** Names the line that decides how long the edge waits, or the block in which one is missing. */
-function blames({ context }: Drill, directive: string): void {
-  const scope = scopeOf(context, apiPath(context.contract))
+function blames({ context }: Drill, path: string, directive: string): void {
+  context.judging({ path, directives: [directive] })
+  const scope = scopeOf(context, path)
   if (scope === undefined) return
   const { directives } = effective(scope, directive)
   for (const { at, name, text } of directives.length > 0 ? directives : [scope.directive])
