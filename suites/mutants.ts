@@ -25,8 +25,8 @@ if (mutation !== undefined) {
   const sources = new Sources(mutation.files)
   const hunt = new Hunt(claims, sources)
   const isChosen = ({ name }: Mutant) => name in mutation.chosen
-  const inCompose = ({ at }: Mutant) => at.file === sources.compose
-  for (const mutant of spread(everyMutant(sources).filter(isChosen), inCompose)) {
+  const isLong = (mutant: Mutant) => hunt.isLong(mutant)
+  for (const mutant of spread(everyMutant(sources).filter(isChosen), isLong)) {
     const number = mutation.chosen[mutant.name] ?? 0
     test(`mutant ${number}`, { meta: { mutant: { number } }, timeout: WITHIN_MS }, async ({
       task,

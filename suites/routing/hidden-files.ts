@@ -6,11 +6,10 @@ import { hiddenBelowApi, hiddenOnDisk, hiddenShown } from '../../fixtures/faults
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { pcreMatches } from '../../fixtures/platform/nginx/pcre.ts'
-import type { Location } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
-import { fallbackBehind, fileBehind } from '../../fixtures/served-files.ts'
+import { fallbackBehind, fileBehind, fileRefused, refuses } from '../../fixtures/served-files.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 
@@ -65,8 +64,8 @@ claim('routing/hidden-files-on-disk', {
   says: 'A hidden file that lies in a directory which the edge serves is not shown in any spelling.',
   source: { standard: 'OWASP WSTG-CONF-04' },
   needs: (contract, facts) =>
-    ON_DISK.every(path => fileBehind({ contract, facts }, path) === undefined)
-      ? 'the edge serves no files at /.env and /.git/config'
+    ON_DISK.every(path => fileRefused({ contract, facts }, path) === undefined)
+      ? 'the edge serves no directory where /.env and /.git/config could lie'
       : undefined,
   governedBy: { path: () => '/.env', directives: ['deny', 'return', 'root', 'alias'] },
   brokenBy: hiddenOnDisk,
@@ -75,7 +74,7 @@ claim('routing/hidden-files-on-disk', {
     const { engine, ownEdge, evidence, judging } = context
     const { edge, client } = await ownEdge()
     for (const path of ON_DISK) {
-      const file = fileBehind(context, path)
+      const file = fileRefused(context, path)
       if (file === undefined) continue
       evidence('put there', file)
       await engine.putFile(edge.id, file, CONTENT)
@@ -126,11 +125,6 @@ function meantForApi(contract: Contract, facts: PlatformFacts): boolean {
   const isShut = locations.some(
     ({ modifier, path: prefix }) => modifier === '^~' && path.startsWith(prefix),
   )
-  const refuses = ({ directive: { block = [] } }: Location) =>
-    block.some(
-      ({ name, args: [first = ''] }) =>
-        (name === 'return' && /^4\d\d$/.test(first)) || (name === 'deny' && first === 'all'),
-    )
   return (
     !isShut &&
     locations.some(

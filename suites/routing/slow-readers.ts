@@ -47,7 +47,7 @@ claim(ID, {
       const done = await lookUntil(async () => {
         const [record] = await actors[role].requests(id)
         return record?.finishedAt === undefined ? undefined : record
-      }, patience.illustratedMs)
+      }, patience.takenOverMs)
       gone.abort()
       await reading
       const seen = done === undefined ? 'still held by it' : 'done with it'

@@ -3,6 +3,7 @@ import { broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { streamKept } from '../../fixtures/faults/sse.ts'
 import { noStream, noStreamToCome, streamLevel, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
@@ -107,11 +108,14 @@ claim('sse/client-leaves', {
   needs: noStream,
   governedBy: {
     path: streamPath,
-    directives: ['proxy_ignore_client_abort', 'proxy_buffering'],
+    // What nginx stores it reads to its end, whoever has left.
+    directives: ['proxy_ignore_client_abort', 'proxy_cache', 'proxy_store', 'proxy_buffering'],
+    sound: { proxy_ignore_client_abort: /^off$/, proxy_cache: /^off$/, proxy_store: /^off$/ },
     limit: 'leaveMs',
   },
   brokenBy: [
     broken('a client that leaves is ignored', stream.add('proxy_ignore_client_abort on;')),
+    broken('a cache that keeps the stream', streamKept),
   ],
 
   async check({ client, backend, contract, evidence }) {
