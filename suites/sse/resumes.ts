@@ -19,6 +19,8 @@ const RETRY_MS = patience.restartMs
 /** Soon: to meet the gap of a backend that is down, in milliseconds. */
 const SOON_MS = 100
 
+const POLICY = aboutAny(['Content-Security-Policy'])
+
 /** A client of the stream. */
 interface Reader {
   name: string
@@ -45,7 +47,7 @@ claim('sse/resumes', {
   async check(context) {
     const { own, readers } = await open(context)
     try {
-      await each(readers, async reader => seesFirst(reader, await streamOf(own, reader, 0)))
+      await each(readers, async reader => seesFirst(reader, await firstOf(own, reader, context)))
       await restart(own, context)
       await each(readers, reader => resumes(own, reader, context))
       // No verdict on this: a client that is answered while the backend is down gives up, as the standard has it.
@@ -103,6 +105,24 @@ function streamOf(own: OwnTopology, reader: Reader, afterMs: number): Promise<He
     throw new Unmet(`a stream of ${name} to reach the backend`, lastSeen)
   })
   return Promise.race([stream, gaveUp])
+}
+
+/** What Chromium says of a request that the page's Content-Security-Policy does not allow. */
+const BY_POLICY = /csp/i
+
+/** The first stream of a reader. Where the page may not connect, what its headers say is to blame. */
+async function firstOf(
+  own: OwnTopology,
+  reader: Reader,
+  { judging }: ClaimContext,
+): Promise<HeldStream> {
+  try {
+    return await streamOf(own, reader, 0)
+  } catch (error) {
+    if (reader.source.attempts.some(({ failure }) => BY_POLICY.test(failure ?? '')))
+      judging({ path: '/', directives: ['add_header'], about: POLICY })
+    throw error
+  }
 }
 
 async function seesFirst({ name, source }: Reader, held: HeldStream): Promise<void> {
