@@ -114,13 +114,15 @@ const BY_POLICY = /csp/i
 async function firstOf(
   own: OwnTopology,
   reader: Reader,
-  { judging }: ClaimContext,
+  { judging, evidence }: ClaimContext,
 ): Promise<HeldStream> {
   try {
     return await streamOf(own, reader, 0)
   } catch (error) {
-    if (reader.source.attempts.some(({ failure }) => BY_POLICY.test(failure ?? '')))
+    if (reader.source.attempts.some(({ failure }) => BY_POLICY.test(failure ?? ''))) {
+      evidence('what keeps the page from it', 'its Content-Security-Policy')
       judging({ path: '/', directives: ['add_header'], about: POLICY })
+    }
     throw error
   }
 }
