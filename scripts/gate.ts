@@ -7,6 +7,7 @@ import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { Collector } from '../fixtures/verdict/collector.ts'
 import type { Fixes } from '../fixtures/verdict/fixes.ts'
 import { githubAnnotations } from '../fixtures/verdict/github.ts'
+import { askedQuestions } from '../fixtures/verdict/questions.ts'
 import {
   type ClaimRecord,
   summarize,
@@ -149,6 +150,7 @@ async function assemble(
     durationMs: Math.round(durationMs),
     phases: run.phases.list,
     summary: summarize(claims, options.strict),
+    questions: askedQuestions(platform.contract.questions, claims),
     claims,
   } satisfies Record<keyof Verdict, unknown>)
 }
