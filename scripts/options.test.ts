@@ -92,6 +92,15 @@ test.each([
   expect(readOptions(['--platform', 'p']).platform.root).toBe(root)
 })
 
+test('a path that is not here is tried from the platform', () => {
+  const root = resolve(import.meta.dirname, '../fixtures/platforms/reference')
+  const given = ['--diagram', 'docs/network-flow.md', '--nginx', 'nginx', '--nginx', 'package.json']
+  expect(readOptions(['--platform', root, ...given]).platform).toMatchObject({
+    diagram: join(root, 'docs/network-flow.md'),
+    nginx: [join(root, 'nginx'), join(here, 'package.json')],
+  })
+})
+
 test('the help tells every option', () => {
   const options = [...HELP.matchAll(/^ {2}(--[a-z-]+)( [A-Z]+)?/gm)]
   for (const [, name = '', value] of options) {

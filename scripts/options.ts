@@ -4,7 +4,10 @@ import { parseArgs } from 'node:util'
 import { InputError } from '../fixtures/platform/input-error.ts'
 import type { PlatformOptions } from '../fixtures/platform/read-platform.ts'
 
-/** What the gate was asked to do. Paths are absolute. */
+/**
+ * What the gate was asked to do. Paths are absolute: relative ones are meant from where the person stands, and from the
+ * platform where nothing of that name is there.
+ */
 export interface GateOptions {
   platform: PlatformOptions
   edgeImage?: string
@@ -58,6 +61,7 @@ PostgreSQL with SSL, and proves or refutes each promise by behaviour.
                      reports go; never into the platform
   --help             this
 
+A relative path is tried from where you are, then from DIR.
 Exit status: 0 the platform conforms; 1 a claim that must hold does not, or could not be proved;
 2 the input cannot be used; 3 the machine cannot carry the topology.
 `
@@ -100,12 +104,16 @@ function gateOptions(values: ReturnType<typeof parse>['values']): GateOptions {
       remedy: 'Give one of them.',
     })
   const from = startedIn()
-  const path = (value: string | undefined) =>
-    value === undefined ? undefined : resolve(from, value)
-  const nginx = values.nginx?.map(each => resolve(from, each))
+  const platform = values.platform === undefined ? undefined : resolve(from, values.platform)
+  const placed = (value: string) => {
+    const [here, there] = [resolve(from, value), resolve(platform ?? from, value)]
+    return existsSync(here) || !existsSync(there) ? here : there
+  }
+  const path = (value: string | undefined) => (value === undefined ? undefined : placed(value))
+  const nginx = values.nginx?.map(placed)
   return {
     platform: {
-      root: path(values.platform) ?? (values.compose ? from : rootOf(nginx)),
+      root: platform ?? (values.compose ? from : rootOf(nginx)),
       nginx,
       compose: path(values.compose),
       diagram: path(values.diagram),
