@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
+import { SuiteOrder } from './fixtures/suite-order.ts'
 
 export default defineConfig({
   test: {
+    // Claims that others rest on are judged first.
+    sequence: { sequencer: SuiteOrder },
     projects: [
       {
         test: {
