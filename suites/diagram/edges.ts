@@ -1,7 +1,13 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext, JudgedRequest } from '../../fixtures/context.ts'
-import { type DrawnArrow, drawnArrows, nodeFor } from '../../fixtures/drawing.ts'
+import {
+  arrowsPassedBy,
+  arrowText,
+  type DrawnArrow,
+  drawnArrows,
+  nodeFor,
+} from '../../fixtures/drawing.ts'
 import { arrowsIdle, arrowsMissing } from '../../fixtures/faults/diagram.ts'
 import { noDiagram } from '../../fixtures/needs.ts'
 import type { Role } from '../../fixtures/platform/contract.ts'
@@ -40,7 +46,7 @@ claim('diagram/edges-observed', {
       )
       if (unwatched !== undefined || isAnswer || (await isCarried(one, traffic, context))) continue
       idle.push(`${one.from} → ${one.to}${one.arrow.port ? ` on ${one.arrow.port}` : ''}`)
-      blame(one.arrow.at, 'arrow', drawn(one.arrow))
+      blame(one.arrow.at, 'arrow', arrowText(one.arrow))
       judging(wayOf(one, contract, facts))
     }
     expect(idle, 'arrows without traffic').toEqual([])
@@ -64,11 +70,8 @@ claim('diagram/no-other-edges', {
       )
     const traffic = await observeTraffic(context)
     evidence('traffic', traffic.map(inWords))
-    // Either of the edge's two ports is one arrow to whoever draws it.
     const strays = traffic.filter(({ from, to, port }) =>
-      to === 'edge'
-        ? !arrows.some(each => each.from === from && each.to === to)
-        : !isDrawn(from, to, port),
+      to === 'edge' ? !isWayIn(context, from) : !isDrawn(from, to, port),
     )
     const routes = routesOf(context)
     evidence(
@@ -80,7 +83,16 @@ claim('diagram/no-other-edges', {
     )
     for (const { host, port, at } of undrawn) blame(at, 'proxy_pass', `${host}:${port}`)
     const [stray] = strays.filter(({ from, path }) => from === 'edge' && path !== undefined)
-    if (stray !== undefined) judging({ path: stray.path, directives: passingOn })
+    if (stray !== undefined) {
+      for (const { arrow } of arrowsPassedBy(context.contract, facts.diagram))
+        blame(arrow.at, 'arrow', arrowText(arrow))
+      judging({ path: stray.path, directives: passingOn })
+    } else if (strays.some(({ to }) => to === 'edge')) {
+      // What is missing, or drawn otherwise, is an arrow into this node: no line of nginx is to blame.
+      for (const node of facts.diagram?.nodes.filter(({ role }) => role === 'edge') ?? [])
+        blame(node.at, 'node', node.label)
+      judging({ directives: [] })
+    }
     expect(strays.map(inWords), 'traffic without an arrow').toEqual([])
     expect(
       undrawn.map(({ host, port }) => `edge → ${host}:${port}`),
@@ -88,6 +100,17 @@ claim('diagram/no-other-edges', {
     ).toEqual([])
   },
 })
+
+/**
+ * Whether the diagram lets whoever comes into the edge. Either of the edge's two ports is one arrow to whoever draws
+ * it; and a picture that begins at the edge, without a client and an arrow inwards, says nothing of who comes.
+ */
+function isWayIn({ facts: { diagram } }: ClaimContext, from: Role | undefined): boolean {
+  const inwards = drawnArrows(diagram).filter(({ to }) => to === 'edge')
+  const hasClient = diagram?.nodes.some(({ role }) => role === 'client') ?? false
+  if (from === 'client' && !hasClient && inwards.length === 0) return true
+  return inwards.some(each => each.from === from)
+}
 
 /** What governs whether an arrow carries anything: who begins there, and is told where to go. */
 function wayOf(
@@ -133,7 +156,7 @@ async function isCarried(
   const isSeen = traffic.some(
     each => each.from === from && each.to === to && (arrow.port ?? each.port) === each.port,
   )
-  if (isSeen || from !== 'frontend' || to !== 'backend' || contract.apiHops.includes('frontend'))
+  if (isSeen || from !== 'frontend' || to !== 'backend' || contract.drawnHops.includes('frontend'))
     return isSeen
   // Where the API does not pass it, only the real frontend would call the backend: what can be seen is whether it could.
   const dialled = await frontend.dial(
@@ -169,10 +192,6 @@ function isBefore(one: DiagramArrow, other: DiagramArrow): boolean {
     one.at.line < other.at.line ||
     (one.at.line === other.at.line && one.at.column < other.at.column)
   )
-}
-
-function drawn({ from, to, label }: DiagramArrow): string {
-  return `${from} -->${label === '' ? '' : `|${label}|`} ${to}`
 }
 
 function inWords({ from, to, port }: Traffic): string {

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { addLocation, all, broken, inContract, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
+import { arrowsPassedBy, arrowText } from '../../fixtures/drawing.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { filesStolen } from '../../fixtures/faults/routing.ts'
 import { frontendMistold } from '../../fixtures/faults/settings.ts'
@@ -79,12 +80,15 @@ claim('routing/api-to-backend', {
   ],
 
   async check(context) {
-    const { contract, evidence, judging } = context
-    const { paths, apiHops } = contract
-    const expected = apiHops
+    const { contract, facts, blame, evidence, judging } = context
+    const { paths, drawnHops } = contract
+    const expected = drawnHops
       .filter(role => role === 'frontend' || role === 'backend')
       .map(role => `${role}:${contract[role].port}`)
-    evidence('hops by the diagram', apiHops.join(' → '))
+    evidence('hops by the diagram', drawnHops.join(' → '))
+    // Where nginx takes another way, either the picture or the files are wrong.
+    for (const { arrow } of arrowsPassedBy(contract, facts.diagram))
+      blame(arrow.at, 'arrow', arrowText(arrow))
     for (const [method, path] of [
       ['GET', `${paths.api}users/${context.nonce()}`],
       ['GET', `${paths.api}coaching/${context.nonce()}?x=1`],
