@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { aboutAny } from '../../fixtures/about.ts'
 import { apiRoutes, arrivals, arrived } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
+import { clientAddresses, expectedAddress } from '../../fixtures/client-addresses.ts'
 import { notTold, saidTwice, withheldPassed } from '../../fixtures/faults/headers-inwards.ts'
 import { anyOf, noWayIn } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
@@ -35,9 +36,9 @@ claim('headers/told-as-promised', {
   brokenBy: notTold,
 
   async check(context) {
-    const { backend, contract, evidence, judging } = context
+    const { contract, evidence, judging } = context
     const { told } = contract.requests
-    const address = await backend.clientAddress()
+    const addresses = await clientAddresses(context)
     const routes = ['/', ...apiRoutes(contract)]
     for (const { path, passed } of arrived(await arrivals(context, routes, FORGED))) {
       const [first] = passed
@@ -45,6 +46,7 @@ claim('headers/told-as-promised', {
         const values = valuesOf(first?.headers ?? [], name)
         evidence(`${path} at the ${first?.role}`, `${name}: ${values.join(' | ') || 'none'}`)
         judging({ path, about: aboutAny([name]) })
+        const address = expectedAddress(addresses, values)
         const truth = truthOf(name.toLowerCase(), contract, address)
         const title = `${name} that the ${first?.role} is told on ${path}`
         expect(values.length, `lines of ${title}`).toBe(1)
