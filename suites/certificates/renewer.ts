@@ -6,6 +6,7 @@ import type { Mount, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { isInside, mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
 import { loopOf, reloads, renewerOf } from '../../fixtures/renewal-loop.ts'
+import { optionValues } from '../../fixtures/shell-words.ts'
 
 const noRenewer: Need = (contract, { compose }) =>
   renewerOf(compose, contract) === undefined
@@ -84,8 +85,7 @@ function isKeptIn(
 ): boolean {
   if (!isInside(from, source)) return false
   if (!path.endsWith('.pem')) return true
-  const [, home = '/etc/letsencrypt'] =
-    /--config-dir[= ]+["']?([^\s"']+)/.exec(renewer?.command ?? '') ?? []
+  const [home = '/etc/letsencrypt'] = optionValues(renewer?.command ?? '', ['--config-dir'])
   return isInside(`${trimmed(target)}${from.slice(trimmed(source).length)}`, home)
 }
 
@@ -107,8 +107,9 @@ function readByEdge(contract: Contract, renewer: Service | undefined, edge: Serv
 
 /** Webroots that certbot is told of. */
 function webrootsOf(renewer: Service | undefined): string[] {
-  const told = /(?:--webroot-path[= ]+|\s-w\s+)["']?(\/[^\s"']+)/g
-  return [...(renewer?.command ?? '').matchAll(told)].map(([, path = '']) => path)
+  return optionValues(renewer?.command ?? '', ['--webroot-path', '-w']).filter(path =>
+    path.startsWith('/'),
+  )
 }
 
 function isAnswered(

@@ -8,16 +8,23 @@ import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
+import { registrableDomain } from '../../fixtures/platform/registrable-domain.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 import type { Header, RequestRecord } from '../../stubs/protocol.ts'
 
-/** Origins that no platform allows: an unrelated one, and those that a careless pattern takes for its own. */
+/**
+ * Origins that no platform allows: an unrelated one, and those that a careless pattern takes for its own. Each is
+ * somebody else's domain: names below the platform's own are its own to give, and may be allowed on purpose.
+ */
 function strangers({ hosts: { primary } }: Contract): string[] {
+  const own = registrableDomain(primary)
   return [
     'https://elsewhere.invalid',
     `https://${primary}.elsewhere.invalid`,
-    `https://elsewhere-${primary}`,
+    `https://${own}.elsewhere.invalid`,
+    `https://elsewhere-${own}`,
+    `https://elsewhere${own}`,
   ]
 }
 
@@ -46,7 +53,7 @@ claim('routing/preflight', {
       'preflights are answered at': place(declared.answersAt?.at),
       'the origin is told at': declared.adds.map(({ at }) => place(at)),
     })
-    const foreign = strangers(context.contract)
+    const foreign = [...new Set(strangers(context.contract))]
     const origins = [...declared.candidates.filter(origin => !foreign.includes(origin)), ...foreign]
     const answers = await atItsPace(
       context,

@@ -8,6 +8,7 @@ import type { Client, ClientRequest, ProtocolClient } from '../../fixtures/clien
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { apiPath } from '../../fixtures/faults/ways.ts'
+import { assertInTime, isGivenUp, type TitledAnswer } from '../../fixtures/in-time.ts'
 import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
@@ -100,16 +101,23 @@ claim('routing/request-intact', {
     evidence('methods', methods.join(' '))
     evidence('paths', paths.join(' '))
     evidence('bodies, bytes', sizes.join(' '))
-    if (!arrived.some(Boolean)) throw new Error('the edge let no request through to the backend')
+    assertInTime(arrived)
+    if (!arrived.some(({ isThere }) => isThere))
+      throw new Error('the edge let no request through to the backend')
   },
 })
+
+/** A request that was looked at, and whether it arrived. */
+interface Looked extends TitledAnswer {
+  isThere: boolean
+}
 
 /** Whether it arrived at all. That ordinary requests do is for another claim; here, that they do so unchanged. */
 async function arrives(
   context: ClaimContext,
   probe: ProtocolClient,
   request: ClientRequest,
-): Promise<boolean> {
+): Promise<Looked> {
   const { backend, contract, nonce, evidence, judging } = context
   const { method = 'GET', body } = request
   const id = nonce()
@@ -118,11 +126,16 @@ async function arrives(
   const title = `${method} ${path}${body === undefined ? '' : ` with ${body.length} bytes`} over ${probe.protocol}`
   const answer = await probe.request({ ...request, path, headers: HEADERS, nonce: id })
   const [arrived] = await backend.requests(id)
+  const looked = { title, answer, isThere: arrived !== undefined }
+  if (isGivenUp(answer) && arrived?.body.complete !== true) {
+    evidence(title, `${outcomeOf(answer)}; ${arrived?.body.bytes ?? 'none'} of its bytes arrived`)
+    return looked
+  }
   if (arrived === undefined) {
     evidence(title, `${outcomeOf(answer)}, and nothing reached the backend`)
     // A method may be refused, and OPTIONS answered, at the edge: that is said by the platform, not lost on the way.
-    if (isEdgeRefusal(answer)) return false
-    if (method === 'OPTIONS' && (answer.status === 200 || answer.status === 204)) return false
+    if (isEdgeRefusal(answer)) return looked
+    if (method === 'OPTIONS' && (answer.status === 200 || answer.status === 204)) return looked
   }
   const target = `${contract.paths.apiAtBackend}${path.slice(contract.paths.api.length)}`
   const isTooLarge = answer.status === 413
@@ -133,7 +146,9 @@ async function arrives(
     directives: arrived === undefined ? lost : ['proxy_method', 'if'],
     ...(isTooLarge && { about: /client_max_body_size/ }),
   })
-  expect(arrived?.method, `method of ${title}`).toBe(method)
+  if (method === 'HEAD' && arrived?.method === 'GET' && asksAsGet(context, path))
+    evidence(title, 'arrives as GET, for the cache (proxy_cache_convert_head)')
+  else expect(arrived?.method, `method of ${title}`).toBe(method)
   judging({ path, method, directives: ['proxy_pass', 'rewrite'] })
   const decoded = target.replaceAll('%2F', '/')
   // nginx writes a path anew from the decoded one: a slash that was encoded no longer is.
@@ -158,7 +173,16 @@ async function arrives(
     bytes: sent.length,
     sha256: createHash('sha256').update(sent).digest('hex'),
   })
-  return true
+  return looked
+}
+
+/** A cache asks for the whole page, so that it has it for whoever comes next: nginx turns a HEAD into a GET there. */
+function asksAsGet({ contract, facts }: ClaimContext, path: string): boolean {
+  const scope = scopeOf({ contract, facts }, path)
+  const [cache, converts] = ['proxy_cache', 'proxy_cache_convert_head'].map(name =>
+    scope === undefined ? undefined : effective(scope, name).directives.at(-1)?.args[0],
+  )
+  return cache !== undefined && cache !== 'off' && converts !== 'off'
 }
 
 /**
