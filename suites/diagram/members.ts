@@ -6,6 +6,7 @@ import { anyOf, type Need, noCompose, noDiagram } from '../../fixtures/needs.ts'
 import type { Compose, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { Diagram, DiagramNode } from '../../fixtures/platform/diagram.ts'
+import { isOneShot } from '../../fixtures/platform/one-shot.ts'
 
 const noBox: Need = (contract, { diagram, compose }) =>
   diagram && compose && boxOfNetwork(diagram, compose, contract) === undefined
@@ -38,7 +39,10 @@ claim('diagram/members', {
       services.map(({ name }) => name),
     )
     const nodeOf = (service: Service) => drawnAs(service, inside, diagram, contract)
-    const undrawn = services.filter(service => nodeOf(service) === undefined)
+    // What does its work once is gone before anybody looks at the picture.
+    const undrawn = services.filter(
+      service => nodeOf(service) === undefined && !isOneShot(service, compose),
+    )
     const drawn = services.map(nodeOf)
     const undeployed = inside.filter(node => !drawn.includes(node))
     for (const { name, at, positions } of undrawn) {

@@ -97,8 +97,14 @@ claim('routing/api-to-backend', {
       for (const { passed, protocol, answer } of await follow(context, path, method)) {
         const title = `${method} ${path} over ${protocol}`
         evidence(title, `${outcomeOf(answer)}; ${describe(passed)}`)
-        judging({ path, method, ...wayBehind(passed.length, expected.length, context) })
-        expect(stops(passed), `the way of ${title}`).toEqual(expected)
+        const way = stops(passed)
+        // Who came to another service first was sent there by nginx, whatever that one is told.
+        const isOnTheWay = way.every((stop, index) => stop === expected[index])
+        judging({
+          ...{ path, method },
+          ...(isOnTheWay && wayBehind(passed.length, expected.length, context)),
+        })
+        expect(way, `the way of ${title}`).toEqual(expected)
       }
     }
   },
