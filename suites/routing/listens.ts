@@ -2,12 +2,14 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { listensElsewhere } from '../../fixtures/faults/settings.ts'
 import { anyOf, type Need, noCompose } from '../../fixtures/needs.ts'
+import { commandPort } from '../../fixtures/platform/command-port.ts'
+import type { Service } from '../../fixtures/platform/compose.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
 import {
   isForItself,
-  type ListeningSetting,
-  listeningSettings,
-} from '../../fixtures/own-settings.ts'
-import type { Contract } from '../../fixtures/platform/contract.ts'
+  type ListenSetting,
+  listenSettings,
+} from '../../fixtures/platform/listen-settings.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -40,10 +42,11 @@ claim('routing/listens-where-called', {
         'called at ports': called,
       })
       const ports = settings.filter(({ port }) => port !== undefined)
-      const isMet = ports.length === 0 || ports.some(({ port }) => called.includes(port ?? 0))
+      const isMet = ports.some(({ port }) => called.includes(port ?? 0))
+      const isInDoubt = called.length === 0 || isMet || saysOtherwise(service, called)
       const wrong = [
         ...settings.filter(({ address }) => isForItself(address ?? '')),
-        ...(isMet || called.length === 0 ? [] : ports),
+        ...(isInDoubt ? [] : ports.filter(({ isCertain }) => isCertain)),
       ]
       for (const { variable } of wrong) {
         const at = service.positions[`environment.${variable}`] ?? service.at
@@ -61,7 +64,16 @@ claim('routing/listens-where-called', {
 
 function settingsOf(role: (typeof ROLES)[number], contract: Contract, { compose }: PlatformFacts) {
   const service = compose?.services.find(({ name }) => name === contract[role].service)
-  return { service, settings: service === undefined ? [] : listeningSettings(service, role) }
+  return { service, settings: service === undefined ? [] : listenSettings(service, role) }
+}
+
+/** Whether its command, or a port that it publishes, makes it listen where it is called: that outweighs a variable. */
+function saysOtherwise(service: Service, called: readonly number[]): boolean {
+  const told = [
+    commandPort(service)?.port,
+    ...service.ports.map(({ containerPort }) => containerPort),
+  ]
+  return told.some(port => port !== undefined && called.includes(port))
 }
 
 /** The lines of nginx's files that call a service by name and port. */
@@ -93,6 +105,6 @@ function calledAt(
   return [...new Set([...ports, ...(forwarded ? [forwarding.port] : [])])]
 }
 
-function inWords({ variable, address, port }: ListeningSetting): string {
+function inWords({ variable, address, port }: ListenSetting): string {
   return `${variable}: ${[address, port].filter(each => each !== undefined).join(':')}`
 }
