@@ -3,7 +3,11 @@ import { aboutAny } from '../../fixtures/about.ts'
 import { plainAddress } from '../../fixtures/actors.ts'
 import { apiRoutes, arrivals, arrived, recordOf } from '../../fixtures/arrivals.ts'
 import { claim } from '../../fixtures/claim.ts'
-import { clientAddresses, expectedAddress } from '../../fixtures/client-addresses.ts'
+import {
+  assertNotTrusted,
+  clientAddresses,
+  expectedAddress,
+} from '../../fixtures/client-addresses.ts'
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
 import { noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
@@ -84,6 +88,8 @@ claim('headers/no-address-spoofing', {
   async check(context) {
     const { contract, evidence, judging } = context
     const routes = apiRoutes(contract)
+    const addresses = await clientAddresses(context)
+    for (const path of routes) assertNotTrusted(context, path, addresses)
     const honest = arrived(await arrivals(context, routes), 'backend')
     const lying = await arrivals(context, routes, {
       'x-forwarded-for': CLAIMED,

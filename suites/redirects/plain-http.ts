@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { applicationOnPlain, wrongRedirect } from '../../fixtures/faults/redirects.ts'
-import { noHttps, noPlainHttp, servedHosts } from '../../fixtures/hosts.ts'
+import { noHttps, noPlainHttp, plainHosts, servedHosts } from '../../fixtures/hosts.ts'
 import { anyOf, everyHost } from '../../fixtures/needs.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
@@ -22,8 +22,10 @@ claim('redirects/http-to-https', {
   governedBy,
   brokenBy: wrongRedirect,
 
-  async check({ client, contract, evidence, judging }) {
-    for (const host of servedHosts(contract)) {
+  async check({ client, contract, facts, evidence, judging }) {
+    const plain = plainHosts(contract, facts)
+    if (plain.length > 0) evidence('served over plain http alone, on purpose (read)', plain)
+    for (const host of servedHosts(contract).filter(each => !plain.includes(each))) {
       // Names of one application may stand for each other; another application keeps its own.
       const { others } = contract.hosts
       const family = others.includes(host) ? others : everyHost(contract)
@@ -54,10 +56,12 @@ claim('redirects/no-application-on-80', {
   governedBy,
   brokenBy: applicationOnPlain,
 
-  async check({ client, frontend, backend, contract, nonce, evidence, judging }) {
+  async check({ client, frontend, backend, contract, facts, nonce, evidence, judging }) {
+    const plain = plainHosts(contract, facts)
     const { api, login, stream, static: files } = contract.paths
     const paths = ['/', login, stream, `${api}users`, `${files}app.js`]
-    const requests = servedHosts(contract).flatMap(host =>
+    const hosts = servedHosts(contract).filter(host => !plain.includes(host))
+    const requests = hosts.flatMap(host =>
       paths
         .filter(path => path !== undefined)
         .flatMap(path => METHODS.map(method => ({ host, path, method, nonce: nonce() }))),
