@@ -5,7 +5,9 @@ import { anyOf, type Need, noCertificates, noCompose, noEdgeService } from '../.
 import type { Mount, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { isInside, mountOf, sourceOf, trimmed } from '../../fixtures/platform/mounts.ts'
-import { loopOf, reloads, renewerOf } from '../../fixtures/renewal-loop.ts'
+import { reloads } from '../../fixtures/platform/reload-command.ts'
+import type { RenewalJob } from '../../fixtures/platform/renewal-jobs.ts'
+import { loopOf, renewerOf } from '../../fixtures/renewal-loop.ts'
 import { optionValues } from '../../fixtures/shell-words.ts'
 
 const noRenewer: Need = (contract, { compose }) =>
@@ -161,7 +163,12 @@ claim('certificates/reloads-again', {
   says: 'Something in the platform makes the edge read renewed certificates, again and again: nobody has to think of it.',
   source,
   needs: anyOf(
-    needs,
+    noCompose,
+    noEdgeService,
+    noCertificates,
+    nobodyRenews,
+    ({ acmePlugin }) =>
+      acmePlugin === undefined ? undefined : 'certbot’s nginx plugin reloads nginx by itself',
     ({ renewCommand }) =>
       renewCommand === undefined ? undefined : 'the contract has a way to renew, reload included',
     hasScriptsOfItsOwn,
@@ -178,6 +185,18 @@ claim('certificates/reloads-again', {
     const reloading = services.filter(({ command }) => reloads(command))
     const said = reloading.map(({ name }) => name)
     evidence('services whose command reloads nginx (read from the compose file)', said)
+    const { renewalJobs = [] } = contract
+    const jobs = renewalJobs.filter(job => job.reloads)
+    if (jobs.length > 0) {
+      evidence('files of the platform that reload nginx (read)', jobs.map(placed))
+      return
+    }
+    for (const { at, text } of renewalJobs) blame(at, 'renews', text)
+    if (renewalJobs.length > 0)
+      evidence(
+        'files of the platform that renew, and do not reload (read)',
+        renewalJobs.map(placed),
+      )
     expect(said, 'services that make the edge read its files again').not.toEqual([])
     const inTime = reloading.filter(({ name, command = '' }) => {
       const { repeats, waitsSeconds } = loopOf(command)
@@ -191,6 +210,16 @@ claim('certificates/reloads-again', {
     ).not.toEqual([])
   },
 })
+
+/** Neither a service of the compose file nor a crontab, unit or script beside it. */
+function nobodyRenews(...[contract, facts]: Parameters<Need>): string | undefined {
+  const isJob = contract.renewalJobs?.some(({ renews }) => renews) ?? false
+  return isJob ? undefined : noRenewer(contract, facts)
+}
+
+function placed({ at: { file, line } }: RenewalJob): string {
+  return `${file}:${line}`
+}
 
 /** An image that is built here, or scripts that are mounted, may reload nginx in ways that are not read. */
 function hasScriptsOfItsOwn(...[contract, { compose }]: Parameters<Need>): string | undefined {
