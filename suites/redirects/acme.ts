@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { challengesLost, challengesMadeUp } from '../../fixtures/faults/redirects.ts'
 import { noPlainHttp } from '../../fixtures/hosts.ts'
+import { assertInTime } from '../../fixtures/in-time.ts'
 import { anyOf, everyHost, noAcme } from '../../fixtures/needs.ts'
 
 const CHALLENGES = '/.well-known/acme-challenge/'
@@ -34,6 +35,7 @@ claim('redirects/acme-challenge', {
       const seen = `${answer.status ?? answer.error?.message}, ${answer.bodyBytes} bytes`
       evidence(`http://${host}${path}`, seen)
       judging({ scheme: 'http', host, path })
+      assertInTime([{ title: `the challenge on ${host}`, answer }])
       expect(answer.status, `status of the challenge on ${host}`).toBe(200)
       expect(answer.body, `the challenge on ${host}`).toBe(content)
       const missing = await client.http1.request({ scheme: 'http', host, path: `${path}-missing` })

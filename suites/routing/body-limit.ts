@@ -3,6 +3,7 @@ import { bodyLimit, LARGEST } from '../../fixtures/body-limit.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { limitPassed } from '../../fixtures/faults/routing.ts'
+import { assertInTime } from '../../fixtures/in-time.ts'
 import { anyOf, noOpenApi } from '../../fixtures/needs.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
@@ -58,6 +59,7 @@ claim('routing/body-limit', {
       })
       judging({ path, method: 'POST', directives: ['client_max_body_size', ...passingOn] })
       evidence(`${limit + 1} bytes ${title}`, outcomeOf(answer))
+      assertInTime([{ title: `${limit + 1} bytes ${title}`, answer }])
       expect(answer.status, `status for ${limit + 1} bytes ${title}`).toBe(413)
       judging({ path, method: 'POST', directives: ['proxy_request_buffering'] })
       expect(await bodiesAt(id), `bodies that reached the backend, ${title}`).toBe(0)

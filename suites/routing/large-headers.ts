@@ -3,6 +3,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { smallHeaders } from '../../fixtures/faults/routing.ts'
+import { assertInTime } from '../../fixtures/in-time.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -66,6 +67,7 @@ claim('routing/large-headers', {
         `${outcomeOf(answer)}, ${bytes} bytes of headers`,
       )
       if (!arrived && isEdgeRefusal(answer)) continue
+      assertInTime([{ title: `a large login answer over ${answer.protocol}`, answer }])
       expect(answer.status, `status of a large login answer over ${answer.protocol}`).toBe(200)
       expect(
         header(answer, 'set-cookie').filter(value => value.startsWith('part')),
