@@ -1,9 +1,13 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { applicationOnPlain, wrongRedirect } from '../../fixtures/faults/redirects.ts'
-import { noHttps, noPlainHttp, plainHosts, servedHosts } from '../../fixtures/hosts.ts'
+import { namedServer, noHttps, noPlainHttp, plainHosts, servedHosts } from '../../fixtures/hosts.ts'
 import { anyOf, everyHost } from '../../fixtures/needs.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import { redirectHost } from '../../fixtures/platform/discover-hosts.ts'
+import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 const governedBy = {
   scheme: 'http' as const,
@@ -26,9 +30,7 @@ claim('redirects/http-to-https', {
     const plain = plainHosts(contract, facts)
     if (plain.length > 0) evidence('served over plain http alone, on purpose (read)', plain)
     for (const host of servedHosts(contract).filter(each => !plain.includes(each))) {
-      // Names of one application may stand for each other; another application keeps its own.
-      const { others } = contract.hosts
-      const family = others.includes(host) ? others : everyHost(contract)
+      const family = standingFor(contract, facts, host)
       for (const path of ['/', TARGET]) {
         const url = `http://${host}${path}`
         const answer = await client.http1.request({ scheme: 'http', host, path })
@@ -45,6 +47,22 @@ claim('redirects/http-to-https', {
     }
   },
 })
+
+/**
+ * The hosts to which plain http may send a host: names of the primary application stand for each other; another
+ * application keeps its own, which are those of its server block and wherever that redirects to.
+ */
+function standingFor(contract: Contract, facts: PlatformFacts, host: string): string[] {
+  const { others } = contract.hosts
+  if (!others.includes(host)) return everyHost(contract)
+  const own = namedServer(contract, facts, host)
+  if (own === undefined) return others
+  const leadsTo = redirectHost(outcomeOf(own, { target: '/', host }))
+  return others.filter(other => {
+    const server = namedServer(contract, facts, other)
+    return other === host || server === own || other === leadsTo
+  })
+}
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
