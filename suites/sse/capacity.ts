@@ -54,6 +54,9 @@ claim('sse/capacity', {
       evidence(`the first that broke, ${broken.target.split('=').at(-1)}`, inWords(broken))
       const { line, directive } = await shortage(edge)
       evidence("the edge's own words", line)
+      // One that was shut out is closed, or its edge says what it ran out of; that an event comes in time is sse/unbuffered-h1.
+      if (directive === undefined && crowd.members.every(({ open }) => open))
+        throw new Error(`given up while every stream was open, the first as ${inWords(broken)}`)
       for (const { at, name, text } of placesOf(directive, facts.configuration.directives))
         blame(at, name, text)
     }
