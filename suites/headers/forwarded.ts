@@ -9,8 +9,11 @@ import {
   expectedAddress,
 } from '../../fixtures/client-addresses.ts'
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
-import { noOpenApi, noWayIn } from '../../fixtures/needs.ts'
+import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
+import { drawnProxy, proxyBefore, trustedProxies } from '../../fixtures/proxy-before.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
 /** Headers that tell an address. */
@@ -81,7 +84,7 @@ claim('headers/no-address-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-For or X-Real-IP cannot pass as its address.",
   source: { standard: 'RFC 7239 §8.1' },
-  needs: noOpenApi,
+  needs: anyOf(noOpenApi, drawnBehindAnother),
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressSpoofed,
 
@@ -114,6 +117,14 @@ claim('headers/no-address-spoofing', {
     }
   },
 })
+
+/** What a proxy before the edge says of a client stands where the client's own word would. Only who trusts everybody is judged. */
+function drawnBehindAnother(contract: Contract, facts: PlatformFacts): string | undefined {
+  const trustsAll = trustedProxies(contract, facts).some(line =>
+    /\s(?:0\.0\.0\.0|::)\/0$/.test(line),
+  )
+  return drawnProxy(facts) !== undefined && !trustsAll ? proxyBefore(contract, facts) : undefined
+}
 
 function isAnySet(told: Record<string, string[]>): boolean {
   return Object.values(told).some(addresses => addresses.length > 0)

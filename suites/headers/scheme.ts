@@ -5,11 +5,8 @@ import { claim } from '../../fixtures/claim.ts'
 import { schemeSpoofed } from '../../fixtures/faults/headers.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
 import { anyOf, noWayIn } from '../../fixtures/needs.ts'
-import type { Contract } from '../../fixtures/platform/contract.ts'
-import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
-import { scopeOf } from '../../fixtures/scope.ts'
-import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import { proxyBefore } from '../../fixtures/proxy-before.ts'
 
 /** Headers in which a proxy says how the client came, with what a client that came over https may lie. */
 const LIES: Record<string, string> = {
@@ -24,7 +21,7 @@ claim('headers/no-scheme-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-Proto cannot pass as the scheme by which it came.",
   source: { standard: 'RFC 7239 §5.4, §8.1 (X-Forwarded-Proto as its forerunner)' },
-  needs: anyOf(noHttps, noWayIn, behindAnother),
+  needs: anyOf(noHttps, noWayIn, proxyBefore),
   governedBy: {
     path: ({ paths }) => paths.api,
     directives: ['proxy_set_header'],
@@ -55,13 +52,4 @@ claim('headers/no-scheme-spoofing', {
 /** What the service directly behind the edge is told in a header; empty where it is told nothing. */
 function toldAs(arrival: Pick<Arrival, 'passed'> | undefined, name: string): string {
   return valuesOf(arrival?.passed[0]?.headers ?? [], name).join(' | ')
-}
-
-/** Where another proxy stands before the edge, that one knows how the client came, and the edge passes on its word. */
-function behindAnother(contract: Contract, facts: PlatformFacts): string | undefined {
-  const outer = facts.diagram?.nodes.find(node => node.outer)
-  if (outer !== undefined) return `clients come through ${outer.label}, which knows their scheme`
-  const scope = scopeOf({ contract, facts }, `${contract.paths.api}users`)
-  const [trusted] = scope === undefined ? [] : effective(scope, 'set_real_ip_from').directives
-  return trusted && `the edge stands behind a proxy that it trusts (${trusted.text})`
 }

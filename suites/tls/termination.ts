@@ -6,6 +6,7 @@ import { innerTls, plainOn443 } from '../../fixtures/faults/tls.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
 import { anyOf, noWayIn } from '../../fixtures/needs.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
+import { proxyBefore } from '../../fixtures/proxy-before.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
 claim('tls/terminates-at-edge', {
@@ -20,9 +21,13 @@ claim('tls/terminates-at-edge', {
   brokenBy: innerTls,
 
   async check(context) {
-    const { frontend, backend, contract, evidence, judging } = context
+    const { frontend, backend, contract, facts, evidence, judging } = context
+    // A proxy before the edge says how the client came, which the edge may pass on.
+    const before = proxyBefore(contract, facts)
+    if (before !== undefined) evidence('asked as a proxy does that says https', before)
+    const headers = before === undefined ? undefined : { 'x-forwarded-proto': 'https' }
     // An edge that speaks TLS inwards gets no answer from a service that expects HTTP.
-    const all = await arrivals(context, ['/', `${contract.paths.api}users`])
+    const all = await arrivals(context, ['/', `${contract.paths.api}users`], headers)
     for (const [actor, name] of [
       [frontend, 'frontend'],
       [backend, 'backend'],
