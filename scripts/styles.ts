@@ -22,6 +22,9 @@ hold and does not with what each deserves. WORDS: only the styles whose names, w
 Exit status: 0 every verdict is as expected; 1 one is not.
 `
 
+/** Lines that tell how far the gate is. */
+const PROGRESS = /^ +\d+\.\d s .*\n/gm
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -85,7 +88,7 @@ async function verdictOf({ name, files }: Style): Promise<Said | { broken: strin
   const ended = new Promise<number | null>(resolve => gate.once('exit', resolve))
   const [out, err, status] = await Promise.all([text(gate.stdout), text(gate.stderr), ended])
   if (values.keep !== undefined) await keep(resolve(values.keep), name, { ...files }, out || err)
-  if (status === 2) return { refusal: err }
+  if (status === 2) return { refusal: err.replace(PROGRESS, '') }
   try {
     return JSON.parse(out) as Verdict
   } catch {
