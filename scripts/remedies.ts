@@ -6,7 +6,7 @@ import { type Mended, mendedSchema } from '../fixtures/verdict/mended-schema.ts'
 import { formatMended, isMended } from '../fixtures/verdict/mended-text.ts'
 import { claimPattern } from './claim-pattern.ts'
 import { reportFailure } from './failure.ts'
-import { type GateOptions, readOptions } from './options.ts'
+import { type GateOptions, readOptionsAnd } from './options.ts'
 import { print } from './print.ts'
 import { ProgressLine } from './progress.ts'
 import { runProject } from './run-project.ts'
@@ -21,14 +21,16 @@ remedies are sought as the gate seeks them, \`git apply\` puts them into a copy 
 that must hold may be red there. A fault that is a control of several claims counts once, for the first.
 
   --platform DIR     the platform's files (default: fixtures/platforms/reference)
+  --sample N         so many of the faults, spread evenly; always the same ones
   --only GLOB        only controls of claims whose id matches, such as 'sse/*'
   --report DIR       where remedies.json goes (default: report)
   --json             the same on standard output, and nothing else there
   --help             this
 
-TOPOLOGY_SAMPLES=20 takes so many of them, spread evenly.
+remedies.json says of each fault what mends it, which lines go without another in their place, and whether anything
+goes that the platform answers by: a \`return\`, a pass, a \`root\`, a socket, a name.
 
-Exit status: 0 at least ${SHARE} % are mended; 1 fewer are; 2 the input cannot be used; 3 the machine cannot carry
+Exit status: 0 at least ${SHARE} % are mended, and none by taking an answer away; 1 fewer are; 2 the input cannot be used; 3 the machine cannot carry
 the topology.
 `
 
@@ -40,7 +42,13 @@ process.exitCode = await main().catch(reportFailure)
 process.exit()
 
 async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2))
+  const { options, own } = readOptionsAnd(
+    process.argv.slice(2),
+    { sample: { type: 'string' } },
+    { command: 'remedies' },
+  )
+  // Worker threads read it.
+  if (own.sample !== undefined) process.env.TOPOLOGY_SAMPLES = String(wholeNumber(own.sample))
   if (options.help) {
     await print(process.stdout, HELP)
     return 0
@@ -51,6 +59,14 @@ async function main(): Promise<number> {
   await writeFile(join(options.report, 'remedies.json'), json)
   await print(process.stdout, options.json ? json : formatMended(mended, process.stdout))
   return isMended(mended.controls, SHARE) ? 0 : 1
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number > 0) return number
+  throw new InputError(`--sample ${text}: not a whole number above 0`, {
+    remedy: '`npm run remedies -- --help` lists the options.',
+  })
 }
 
 async function mendAll(options: GateOptions): Promise<Mended> {

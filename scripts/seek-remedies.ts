@@ -13,7 +13,8 @@ const EFFORT = {
 
 /**
  * Looks for changes of the platform's files that mend what is red: for what breaks the gate; with `fix`, for advice,
- * too, and longer. The verdicts stay as they are; each red is given its remedy.
+ * too, and longer. Each red is judged once more before: one that passes then is unproven. The other verdicts stay as
+ * they are; each red is given its remedy.
  * @returns all remedies as one patch; nothing where nothing was sought.
  */
 export async function seekRemedies(
@@ -46,10 +47,27 @@ export async function seekRemedies(
   if (TOPOLOGY_PATIENCE === undefined) delete process.env.TOPOLOGY_PATIENCE
   return {
     claims: claims.map(claim => {
+      if (collector.passedAgain.has(claim.id)) return seenBothWays(claim)
       const remedy = collector.remedies.get(claim.id)
       return remedy === undefined ? claim : { ...claim, remedy }
     }),
     fixes: collector.fixes,
     errors: collector.errors,
+  }
+}
+
+/** A red that passed when it was judged once more on the same files: neither is proved, and both are told. */
+export function seenBothWays({ message, request, ...claim }: ClaimRecord): ClaimRecord {
+  const first = (message ?? 'without a word').trim()
+  return {
+    ...claim,
+    verdict: 'unproven',
+    reason: `it failed, and passed when it was judged once more on the same files; the first time: ${first}`,
+    evidence: [
+      ...claim.evidence,
+      { label: 'judged first', value: `fail: ${first}` },
+      { label: 'judged once more, in a fresh edge with nothing changed', value: 'pass' },
+    ],
+    blame: [],
   }
 }

@@ -20,7 +20,7 @@ const claims = await everyClaim()
 const { controls: files } = currentRun()
 const sources = files && new Sources(files)
 const faults = sources === undefined ? [] : distinct(sources)
-/** So many, spread evenly: `TOPOLOGY_SAMPLES`. By default all of them. */
+/** So many, spread evenly: `TOPOLOGY_SAMPLES`, which `--sample` sets. By default all of them. */
 const sample = Number(process.env.TOPOLOGY_SAMPLES) || faults.length
 const step = Math.max(1, faults.length / sample)
 for (const [at, { claim, control, fault }] of faults.entries())

@@ -1,6 +1,8 @@
 import { test } from 'vitest'
 import { Sources } from '../fixtures/platform/change/sources.ts'
+import { judgeAgain } from '../fixtures/remedies/judged-again.ts'
 import { Mending } from '../fixtures/remedies/mending.ts'
+import { sampleRequests } from '../fixtures/remedies/sample-requests.ts'
 import type { Fixes } from '../fixtures/verdict/fixes.ts'
 import type { Remedy } from '../fixtures/verdict/schema.ts'
 import { currentRun } from '../fixtures/worker-run.ts'
@@ -10,7 +12,7 @@ import { everyClaim } from './every-claim.ts'
 
 declare module 'vitest' {
   interface TaskMeta {
-    remedy?: { claim: string; remedy?: Remedy }
+    remedy?: { claim: string; remedy?: Remedy; passesAgain?: true }
     fixes?: Fixes
   }
 }
@@ -22,17 +24,36 @@ const run = currentRun()
 if (run.remedies === undefined) throw new Error('this run seeks no remedies')
 const { files, ...search } = run.remedies
 const claims = await everyClaim()
-const mending = new Mending({ ...search, claims, sources: new Sources(files), scene: run })
+const sources = new Sources(files)
 
-// One after the other: what mends one red may mend the next, too.
+let begun: ReturnType<typeof begin> | undefined
+
+/** Judges every red once more, and seeks remedies for those that are red again. */
+async function begin() {
+  const samples = sampleRequests(sources.configuration, run.contract)
+  const again = claims.filter(({ id }) => search.reds.some(red => red.id === id))
+  const { passes, answers } = await judgeAgain(again, samples)
+  const reds = search.reds.filter(({ id }) => !passes.has(id))
+  const answered = { samples, before: answers }
+  return {
+    passes,
+    mending: new Mending({ ...search, reds, claims, sources, scene: run, answered }),
+  }
+}
+
 for (const red of search.reds)
   test(`a remedy for ${red.id}`, {
     meta: { remedy: { claim: red.id } },
     timeout: WITHIN_MS,
   }, async ({ task }) => {
-    task.meta.remedy = { claim: red.id, remedy: await mending.mend(red) }
+    begun ??= begin()
+    const { passes, mending } = await begun
+    task.meta.remedy = passes.has(red.id)
+      ? { claim: red.id, passesAgain: true }
+      : { claim: red.id, remedy: await mending.mend(red) }
   })
 
 test('all remedies together', { timeout: WITHIN_MS }, async ({ task }) => {
-  task.meta.fixes = await mending.together()
+  begun ??= begin()
+  task.meta.fixes = await (await begun).mending.together()
 })
