@@ -1,4 +1,3 @@
-import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { shortcuts, writableMounts } from '../../fixtures/faults/compose.ts'
@@ -6,7 +5,7 @@ import { anyOf, noCompose, noEdgeService } from '../../fixtures/needs.ts'
 import type { Mount, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { mountOf } from '../../fixtures/platform/mounts.ts'
-import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { writtenPaths } from '../../fixtures/platform/nginx/written-paths.ts'
 import type { Position } from '../../fixtures/platform/position.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
@@ -111,18 +110,6 @@ function ofEdge(contract: Contract, { compose, configuration }: PlatformFacts): 
       : own.find(({ path }) => isUnder(path, mount.target))?.kind
     return holds === undefined ? [] : [{ service: edge?.name ?? '', mount, holds }]
   })
-}
-
-/** Directives that name where nginx writes: caches, logs, bodies and answers on their way, its own process. */
-const WRITTEN = /^(?:\w+_cache_path|\w+_temp_path|access_log|error_log|\w+_store|pid|lock_file)$/
-
-/** Paths that nginx writes to by its configuration; a relative one is taken below nginx's usual prefix. */
-function writtenPaths({ directives }: PlatformFacts['configuration']): string[] {
-  return every(directives)
-    .filter(({ name }) => WRITTEN.test(name))
-    .map(({ args: [path = ''] }) => path)
-    .filter(path => !/^(?:off|on|stderr|syslog:.*|memory:.*)$/.test(path))
-    .map(path => posix.resolve('/etc/nginx', path.replace(/\$.*$/, '')))
 }
 
 /** Whoever could write the authority could be the database. */

@@ -1,10 +1,9 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
-import type { ProtocolClient } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { hiddenBelowApi, hiddenOnDisk, hiddenShown } from '../../fixtures/faults/files.ts'
-import { everyHost } from '../../fixtures/needs.ts'
+import { askHidden, isHidden } from '../../fixtures/hidden-paths.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { pcreMatches } from '../../fixtures/platform/nginx/pcre.ts'
@@ -146,42 +145,12 @@ async function ask(context: ClaimContext, paths: readonly string[]) {
     paths.flatMap(path =>
       context.client.protocols.map(protocol => async (client: ClaimContext['client']) => {
         const id = nonce()
-        const answer = await askOn(context, client[protocol], path, id)
+        const answer = await askHidden(context.contract, client[protocol], { path, nonce: id })
         const arrived = [...(await frontend.requests(id)), ...(await backend.requests(id))]
         return { path, answer, reached: arrived.map(({ role }) => role) }
       }),
     ),
   )
-}
-
-/** More redirects than a spelling needs to become the usual one. */
-const MOST_HOPS = 4
-
-/**
- * Asks for a path, and follows a redirect to what is hidden, too, among the platform's own hosts: a spelling that is
- * sent to the usual one, which is refused, shows nothing.
- */
-async function askOn(
-  { contract }: ClaimContext,
-  client: ProtocolClient,
-  path: string,
-  nonce: string,
-): Promise<HttpRecord> {
-  let answer = await client.request({ path, nonce })
-  for (let hops = 0; hops < MOST_HOPS; hops += 1) {
-    const target = URL.parse(header(answer, 'location')[0] ?? '', answer.url)
-    const isRedirect = answer.status !== undefined && answer.status >= 300 && answer.status < 400
-    if (!isRedirect || target === null || !isHidden(target.pathname)) return answer
-    const isOurs = everyHost(contract).includes(target.hostname) && target.port === ''
-    if (!isOurs || target.protocol !== `${contract.edge.scheme}:`) return answer
-    const next = `${target.pathname}${target.search}`
-    answer = await client.request({ host: target.hostname, path: next, nonce })
-  }
-  return answer
-}
-
-function isHidden(path: string): boolean {
-  return /\/(?:\.|%2e)/i.test(path)
 }
 
 /** Closed without an answer, an error, or sent away to where nothing is hidden. */

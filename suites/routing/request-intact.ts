@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { aboutAny } from '../../fixtures/about.ts'
 import { bodyLimit, LARGEST } from '../../fixtures/body-limit.ts'
+import { asksCacheWithGet } from '../../fixtures/cache-requests.ts'
 import { broken, inForce, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { Client, ClientRequest, ProtocolClient } from '../../fixtures/client.ts'
@@ -146,7 +147,7 @@ async function arrives(
     directives: arrived === undefined ? lost : ['proxy_method', 'if'],
     ...(isTooLarge && { about: /client_max_body_size/ }),
   })
-  if (method === 'HEAD' && arrived?.method === 'GET' && asksAsGet(context, path))
+  if (method === 'HEAD' && arrived?.method === 'GET' && asksCacheWithGet(context, path))
     evidence(title, 'arrives as GET, for the cache (proxy_cache_convert_head)')
   else expect(arrived?.method, `method of ${title}`).toBe(method)
   judging({ path, method, directives: ['proxy_pass', 'rewrite'] })
@@ -174,15 +175,6 @@ async function arrives(
     sha256: createHash('sha256').update(sent).digest('hex'),
   })
   return looked
-}
-
-/** A cache asks for the whole page, so that it has it for whoever comes next: nginx turns a HEAD into a GET there. */
-function asksAsGet({ contract, facts }: ClaimContext, path: string): boolean {
-  const scope = scopeOf({ contract, facts }, path)
-  const [cache, converts] = ['proxy_cache', 'proxy_cache_convert_head'].map(name =>
-    scope === undefined ? undefined : effective(scope, name).directives.at(-1)?.args[0],
-  )
-  return cache !== undefined && cache !== 'off' && converts !== 'off'
 }
 
 /**
