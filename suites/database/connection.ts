@@ -3,6 +3,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { sslMode } from '../../fixtures/faults/database.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { databaseLevel } from '../../fixtures/platform/database-promise.ts'
 
 const governedBy = {
   compose: ({ backend, database }: Contract) => ({
@@ -12,10 +13,11 @@ const governedBy = {
 }
 
 claim('database/encrypted', {
-  level: 'must',
+  level: databaseLevel,
   says: 'Every connection of the backend to the database is encrypted with TLS 1.2 or later, says the server.',
   source: { spec: 'Flow Description 6 (Database Operations); Database Connection' },
   needs: noDatabase,
+  hangsOn: ['database.host', 'database.sslMode'],
   governedBy,
   brokenBy: [sslMode('disable')],
 
@@ -35,10 +37,11 @@ claim('database/encrypted', {
 })
 
 claim('database/refuses-plain-text', {
-  level: 'must',
+  level: databaseLevel,
   says: 'The server refuses an unencrypted connection, and the backend refuses a server that offers no encryption.',
   source: { spec: 'Managed PostgreSQL; Database Connection' },
   needs: noDatabase,
+  hangsOn: ['database.host', 'database.sslMode'],
   governedBy,
   brokenBy: [sslMode('disable'), sslMode('allow'), sslMode('prefer'), sslMode(undefined)],
 

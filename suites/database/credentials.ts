@@ -21,6 +21,7 @@ claim('database/credentials-only-to-backend', {
   says: 'In the compose file no service but the backend receives credentials of the database.',
   source: { spec: 'Flow Description 6 (Database Operations); Database Connection' },
   needs: anyOf(noCompose, noDatabase),
+  hangsOn: ['database.host'],
   governedBy: {
     compose: ({ backend, database }) => ({
       service: backend.service,

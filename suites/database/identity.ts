@@ -4,6 +4,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { authorityUnchecked, nameUnchecked } from '../../fixtures/faults/database.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { databaseLevel } from '../../fixtures/platform/database-promise.ts'
 import type { DatabaseServer } from '../../stubs/protocol.ts'
 
 const governedBy = {
@@ -14,13 +15,15 @@ const governedBy = {
 }
 
 /** `require` verifies nothing. Who promises no more than that has it as advice; who merely does it, has not promised it. */
-const level = ({ database }: Contract) => (database?.promisedMode === 'require' ? 'should' : 'must')
+const level = (contract: Contract) =>
+  contract.database?.promisedMode === 'require' ? 'should' : databaseLevel(contract)
 
 claim('database/verifies-authority', {
   level,
   says: "With the platform's own connection string, the backend refuses a server whose certificate comes from another authority.",
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
   needs: noDatabase,
+  hangsOn: ['database.host', 'database.sslMode'],
   governedBy,
   brokenBy: authorityUnchecked,
 
@@ -36,6 +39,7 @@ claim('database/verifies-name', {
   says: "With the platform's own connection string, the backend refuses a server whose certificate carries another name.",
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
   needs: noDatabase,
+  hangsOn: ['database.host', 'database.sslMode'],
   governedBy,
   brokenBy: nameUnchecked,
 

@@ -2,15 +2,15 @@ import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { databaseInside } from '../../fixtures/faults/database.ts'
 import { noDatabase } from '../../fixtures/needs.ts'
-
-/** Images whose service is a PostgreSQL, whatever it is called. */
-const POSTGRES = /(?:^|\/)(?:postgres|postgresql|postgis|pgvector|timescaledb)(?:[:@]|$)/i
+import { managedLevel } from '../../fixtures/platform/database-promise.ts'
+import { isPostgresServer } from '../../fixtures/platform/postgres-service.ts'
 
 claim('database/outside-the-network', {
-  level: 'must',
+  level: managedLevel,
   says: 'The database is not on the container network, and neither edge nor frontend can reach it.',
   source: { spec: 'Managed PostgreSQL; Database Connection' },
   needs: noDatabase,
+  hangsOn: ['database.host'],
   governedBy: {
     compose: ({ database, backend }) => ({
       service: database?.service ?? backend.service,
@@ -24,7 +24,7 @@ claim('database/outside-the-network', {
     const shared = new Set(contract.backend.networks.map(({ name }) => name))
     const inside = (facts.compose?.services ?? []).filter(
       service =>
-        (service.name === contract.database?.service || POSTGRES.test(service.image ?? '')) &&
+        (service.name === contract.database?.service || isPostgresServer(service)) &&
         service.networks.some(({ name }) => shared.has(name)),
     )
     evidence(

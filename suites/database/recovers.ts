@@ -8,6 +8,7 @@ import { apiPath } from '../../fixtures/faults/ways.ts'
 import { anyOf, noDatabase, noOpenApi } from '../../fixtures/needs.ts'
 import { mayAsk } from '../../fixtures/pace.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
+import { databaseLevel } from '../../fixtures/platform/database-promise.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import type { SqlProbe } from '../../fixtures/probes/sql.ts'
 import { EdgeTime } from '../../fixtures/recovery.ts'
@@ -23,10 +24,11 @@ const ENDS = {
 } as const
 
 claim('database/recovers', {
-  level: 'must',
+  level: databaseLevel,
   says: 'After the database restarts, and cuts a session amid a query, requests work again without a restart of the backend, encrypted as before.',
   source: { spec: 'Flow Description 6 (Database Operations); Database Connection' },
   needs: anyOf(noDatabase, noOpenApi),
+  hangsOn: ['database.host', 'database.sslMode'],
   governedBy: {
     compose: ({ backend, database }) => ({
       service: backend.service,

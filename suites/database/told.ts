@@ -5,6 +5,7 @@ import { anyOf, type Need, noCompose, noDatabase, noDiagram } from '../../fixtur
 import type { Mount, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { mountOf } from '../../fixtures/platform/mounts.ts'
+import { questionOf } from '../../fixtures/platform/question.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 /** What may tell a service of its database besides its environment, and is not read. */
@@ -19,6 +20,7 @@ const untold: Need = (contract, facts) => {
   const file = service.mounts.find(({ target }) => !isCertificate(target))
   if (file !== undefined) return `${service.name} may be told of its database in ${file.target}`
   // Set, but in no file; the account of another service says nothing of this one.
+  if (questionOf(contract.questions, ['database.host'])) return undefined
   const hidden = Object.entries(service.environment).find(
     ([name, value]) =>
       value.startsWith('made-up-') ||
@@ -41,6 +43,7 @@ claim('database/told-to-backend', {
   says: 'The backend is told where the database is that the diagram leads it to.',
   source: { spec: 'Flow Description 6 (Database Operations); Network Flow Diagram' },
   needs: anyOf(noCompose, noDiagram, notDrawn, untold),
+  hangsOn: ['database.host'],
   governedBy: {
     compose: ({ backend }) => ({ service: backend.service, keys: ['environment'] }),
   },
@@ -61,6 +64,7 @@ claim('database/authority-at-hand', {
   says: 'The authority that the connection string names is mounted where it says, and one that is mounted is named.',
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
   needs: anyOf(noCompose, noDatabase, noAuthority),
+  hangsOn: ['database.host', 'database.sslMode'],
   governedBy: {
     compose: ({ backend, database }) => ({
       service: backend.service,
@@ -104,6 +108,8 @@ function noAuthority(...[contract, facts]: Parameters<Need>): string | undefined
   if (service.build !== undefined) return `the image of ${service.name} may bring authorities along`
   if (/^system$|ca-certificates|ca-bundle|\/cert\.pem$/.test(rootCertificate))
     return "the connection string names the system's own authorities"
+  // What is not told is asked.
+  if (contract.database?.sslMode === undefined) return undefined
   const isSilent = rootCertificate === '' && !service.mounts.some(isForDatabase)
   return isSilent || !sslMode?.startsWith('verify')
     ? 'the connection string neither names an authority nor is one mounted for it'
