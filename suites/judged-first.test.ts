@@ -1,7 +1,7 @@
 import { glob } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { stated } from '../fixtures/claim.ts'
+import { type ClaimDefinition, stated } from '../fixtures/claim.ts'
 import { JUDGED_FIRST, placeOf } from './judged-first.ts'
 
 /** A claim, with the file that states it and the claims that it rests on. */
@@ -22,7 +22,7 @@ beforeAll(async () => {
     await import(/* @vite-ignore */ file)
     suites.push(suite.replace(/\.ts$/, ''))
     for (const { id, definition } of stated.slice(before))
-      claims.push({ id, file, restsOn: definition.restsOn ?? [] })
+      claims.push({ id, file, restsOn: prerequisitesOf(definition) })
   }
 })
 
@@ -63,6 +63,10 @@ describe('the suites that are judged first', () => {
     expect(idle).toEqual([])
   })
 })
+
+function prerequisitesOf({ restsOn = [], arrivesBy = [] }: ClaimDefinition): string[] {
+  return [...restsOn, ...arrivesBy]
+}
 
 /** All claims that one rests on, over others too. */
 function reachable(id: string, seen = new Set<string>()): Set<string> {

@@ -3,7 +3,16 @@
  * A claim that fails waits for the verdicts of those it rests on, which must be stated in its own suite or in one
  * before it: otherwise each could wait for the other.
  */
-export const JUDGED_FIRST: readonly string[] = []
+export const JUDGED_FIRST: readonly string[] = [
+  'isolation/network',
+  'routing/services',
+  'tls/termination',
+  'routing/routes',
+  'tls/certificates',
+  'database/connection',
+  'redirects/plain-http',
+  'redirects/acme',
+]
 
 /** Where a suite stands in that order: those that nothing rests on share the last place. */
 export function placeOf(suiteFile: string): number {

@@ -7,6 +7,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { cacheOfPosts, sharedCaches } from '../../fixtures/faults/caching.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { Steering } from '../../stubs/protocol.ts'
 
@@ -16,6 +17,7 @@ claim('caching/login-two-identities', {
   level: 'must',
   says: "Two identities never see each other's login answer, whatever cache headers the backend sends.",
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §3.5' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy,
   brokenBy: [...sharedCaches(loginPath), cacheOfPosts(loginPath)],
@@ -35,6 +37,7 @@ claim('caching/api-not-stored', {
   level: 'must',
   says: 'Other authenticated API answers are not shown to another identity either.',
   source: { standard: 'RFC 9111 §3.5' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: { ...governedBy, path: ({ paths }) => `${paths.api}users/me` },
   brokenBy: sharedCaches(({ paths }) => `${paths.api}users/me`),

@@ -5,6 +5,7 @@ import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { keptOtherwise, varyMissing } from '../../fixtures/faults/caching.ts'
 import { anyOf, noFrontend, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { pagesArrive, requestsArrive } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { header } from '../../fixtures/probes/http.ts'
 
@@ -15,6 +16,7 @@ claim('caching/static-preserved', {
   level: 'should',
   says: "The frontend's immutable files stay cacheable for a year, and its pages keep what they say of caching.",
   source: { standard: 'RFC 9111 §5.2.2, RFC 8246' },
+  arrivesBy: pagesArrive,
   needs: noFrontend,
   governedBy: {
     path: ({ paths }) => `${paths.static}chunks/main-0a1b.js`,
@@ -73,6 +75,7 @@ claim('caching/vary-with-compression', {
   level: 'should',
   says: 'An answer that may be compressed says Vary: Accept-Encoding, in either form.',
   source: { standard: 'RFC 9110 §12.5.5' },
+  arrivesBy: requestsArrive,
   needs: anyOf(noOpenApi, noFrontend),
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,

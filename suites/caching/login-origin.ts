@@ -11,6 +11,7 @@ import {
 } from '../../fixtures/faults/caching.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import { wayInwards } from '../../fixtures/ways-inwards.ts'
 import type { Header, Steering } from '../../stubs/protocol.ts'
@@ -38,6 +39,7 @@ claim('caching/login-always-asks', {
   level: 'must',
   says: 'Every login reaches the backend: none is answered from a store, and none becomes 304.',
   source,
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: loginPath,
@@ -99,6 +101,7 @@ claim('caching/login-cookies', {
   level: 'must',
   says: 'Every Set-Cookie of a login arrives unchanged, with Secure, HttpOnly and SameSite.',
   source: { standard: 'RFC 6265 §3, §4.1; RFC 9110 §5.3' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: loginPath,

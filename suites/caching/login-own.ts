@@ -9,6 +9,7 @@ import { besideOwnHeaders } from '../../fixtures/faults/caching.ts'
 import { anyOf, loginPath, type Need, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -62,6 +63,7 @@ claim(ID, {
   level: 'should',
   says: 'Whatever the backend says or forgets, the login answer has the edge’s no-store, and nothing beside it that a cache could hold on to; nor is a login asked conditionally.',
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §5.2.2.5, §4.3' },
+  arrivesBy: apiArrives,
   needs: anyOf(noOpenApi, notOwned),
   governedBy: {
     path: loginPath,

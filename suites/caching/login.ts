@@ -11,6 +11,7 @@ import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { weakenedNoStore } from '../../fixtures/faults/caching.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
 const governedBy = { path: loginPath, ...allowingToStore }
@@ -19,6 +20,7 @@ claim('caching/login-no-store', {
   level: 'must',
   says: 'The login answer carries exactly one Cache-Control, with no-store, and nothing that weakens it, whatever its status or method.',
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §5.2.2.5' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy,
   brokenBy: weakenedNoStore(loginPath),

@@ -40,6 +40,7 @@ claim('database/refuses-plain-text', {
   level: databaseLevel,
   says: 'The server refuses an unencrypted connection, and the backend refuses a server that offers no encryption.',
   source: { spec: 'Managed PostgreSQL; Database Connection' },
+  restsOn: ['database/encrypted'],
   needs: noDatabase,
   hangsOn: ['database.host', 'database.sslMode'],
   governedBy,

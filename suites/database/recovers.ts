@@ -27,6 +27,7 @@ claim('database/recovers', {
   level: databaseLevel,
   says: 'After the database restarts, and cuts a session amid a query, requests work again without a restart of the backend, encrypted as before.',
   source: { spec: 'Flow Description 6 (Database Operations); Database Connection' },
+  restsOn: ['database/encrypted'],
   needs: anyOf(noDatabase, noOpenApi),
   hangsOn: ['database.host', 'database.sslMode'],
   governedBy: {

@@ -13,6 +13,7 @@ import { noDiagram } from '../../fixtures/needs.ts'
 import type { Role } from '../../fixtures/platform/contract.ts'
 import type { DiagramArrow } from '../../fixtures/platform/diagram.ts'
 import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { observeTraffic, type Traffic } from '../../fixtures/traffic.ts'
 import { frontendToBackend, passingOn } from '../../fixtures/ways-inwards.ts'
 
@@ -27,6 +28,7 @@ claim('diagram/edges-observed', {
   level: 'must',
   says: 'Every arrow of the diagram carries traffic, on its port.',
   source,
+  arrivesBy: requestsArrive,
   needs: noDiagram,
   governedBy,
   brokenBy: arrowsIdle,
@@ -37,6 +39,7 @@ claim('diagram/edges-observed', {
     evidence('traffic', traffic.map(inWords))
     const arrows = drawnArrows(facts.diagram)
     const idle: string[] = []
+    let lost = true
     for (const one of arrows) {
       const unwatched = whyUnwatched(one, context)
       if (unwatched !== undefined) evidence(`${one.arrow.from} → ${one.arrow.to}`, unwatched)
@@ -47,7 +50,8 @@ claim('diagram/edges-observed', {
       if (unwatched !== undefined || isAnswer || (await isCarried(one, traffic, context))) continue
       idle.push(`${one.from} → ${one.to}${one.arrow.port ? ` on ${one.arrow.port}` : ''}`)
       blame(one.arrow.at, 'arrow', arrowText(one.arrow))
-      judging(wayOf(one, contract, facts))
+      lost &&= isAstray(one, traffic)
+      judging({ ...wayOf(one, contract, facts), lost })
     }
     expect(idle, 'arrows without traffic').toEqual([])
   },
@@ -57,6 +61,7 @@ claim('diagram/no-other-edges', {
   level: 'must',
   says: 'No traffic, and no route of the configuration, takes an arrow that the diagram does not have.',
   source,
+  arrivesBy: requestsArrive,
   needs: noDiagram,
   governedBy,
   brokenBy: arrowsMissing,
@@ -82,17 +87,23 @@ claim('diagram/no-other-edges', {
       role === undefined ? !leadsToNode(context, host) : !isDrawn('edge', role, port),
     )
     for (const { host, port, at } of undrawn) blame(at, 'proxy_pass', `${host}:${port}`)
+    const lost = [
+      ...strays,
+      ...undrawn.map(each => ({ ...each, from: 'edge' as const, to: each.role })),
+    ].every(({ from, to }) =>
+      arrows.some(each => to !== undefined && each.from === from && each.to === to),
+    )
     const [stray] = strays.filter(({ from, path }) => from === 'edge' && path !== undefined)
     if (stray !== undefined) {
       for (const { arrow } of arrowsPassedBy(context.contract, facts.diagram))
         blame(arrow.at, 'arrow', arrowText(arrow))
-      judging({ path: stray.path, directives: passingOn })
+      judging({ path: stray.path, directives: passingOn, lost })
     } else if (strays.some(({ to }) => to === 'edge')) {
       // What is missing, or drawn otherwise, is an arrow into this node: no line of nginx is to blame.
       for (const node of facts.diagram?.nodes.filter(({ role }) => role === 'edge') ?? [])
         blame(node.at, 'node', node.label)
       judging({ directives: [] })
-    }
+    } else judging({ path: '/', lost })
     expect(strays.map(inWords), 'traffic without an arrow').toEqual([])
     expect(
       undrawn.map(({ host, port }) => `edge → ${host}:${port}`),
@@ -110,6 +121,16 @@ function isWayIn({ facts: { diagram } }: ClaimContext, from: Role | undefined): 
   const hasClient = diagram?.nodes.some(({ role }) => role === 'client') ?? false
   if (from === 'client' && !hasClient && inwards.length === 0) return true
   return inwards.some(each => each.from === from)
+}
+
+/**
+ * Whether nothing comes to where an arrow leads, or comes there at another port: then requests do not get to their
+ * service, which `routing/*` tells. Whoever is reached on another way is not lost.
+ */
+function isAstray({ from, to }: DrawnArrow, traffic: readonly Traffic[]): boolean {
+  if (to !== 'frontend' && to !== 'backend') return false
+  const arriving = traffic.filter(each => each.to === to)
+  return arriving.length === 0 || arriving.some(each => each.from === from)
 }
 
 /** What governs whether an arrow carries anything: who begins there, and is told where to go. */

@@ -11,6 +11,7 @@ import {
 import { addressLost, addressSpoofed, hostLost } from '../../fixtures/faults/headers.ts'
 import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { drawnProxy, proxyBefore, trustedProxies } from '../../fixtures/proxy-before.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -25,6 +26,7 @@ claim('headers/host-forwarded', {
   level: 'must',
   says: "Frontend and backend receive the client's Host, or are told it as X-Forwarded-Host.",
   source: { standard: 'RFC 9110 §7.2' },
+  arrivesBy: requestsArrive,
   needs: noWayIn,
   governedBy: { path: ({ paths }) => paths.api, directives, about: /\bhost\b/i },
   brokenBy: hostLost,
@@ -54,6 +56,7 @@ claim('headers/client-address-forwarded', {
   level: 'must',
   says: "The backend receives the client's real address, on every route.",
   source: { standard: 'RFC 7239 §5.2 (X-Forwarded-For as its forerunner)' },
+  arrivesBy: requestsArrive,
   needs: noOpenApi,
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressLost,
@@ -84,6 +87,7 @@ claim('headers/no-address-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-For or X-Real-IP cannot pass as its address.",
   source: { standard: 'RFC 7239 §8.1' },
+  arrivesBy: requestsArrive,
   needs: anyOf(noOpenApi, drawnBehindAnother),
   governedBy: { path: ({ paths }) => paths.api, directives, about: ADDRESS },
   brokenBy: addressSpoofed,

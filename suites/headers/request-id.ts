@@ -5,6 +5,7 @@ import { alwaysUpgrade, oddRequestId } from '../../fixtures/faults/headers.ts'
 import { idNotKept } from '../../fixtures/faults/headers-inwards.ts'
 import { anyOf, noOpenApi, noWayIn } from '../../fixtures/needs.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
@@ -14,6 +15,7 @@ claim('headers/one-request-id', {
   level: 'should',
   says: "One id for each request reaches the backend: the client's valid one unchanged, or a fresh one.",
   source: { standard: 'RFC 9110 §5.3 (one value); W3C Trace Context §2 (by analogy)' },
+  arrivesBy: requestsArrive,
   needs: anyOf(noOpenApi, (_, facts) =>
     idHeader(facts) === undefined ? 'the configuration forwards no request id' : undefined,
   ),
@@ -53,6 +55,7 @@ claim('headers/request-id-kept', {
   source: {
     standard: 'W3C Trace Context §2 (by analogy): an id is of use where all say the same one',
   },
+  arrivesBy: requestsArrive,
   needs: anyOf(noOpenApi, (_, facts) => {
     const name = idHeader(facts)
     if (name === undefined) return 'the configuration forwards no request id'
@@ -104,6 +107,7 @@ claim('headers/upgrade-only-when-asked', {
   level: 'should',
   says: 'Neither Connection: upgrade nor an Upgrade reaches a service unless the client asked for it.',
   source: { standard: 'RFC 9110 §7.8' },
+  arrivesBy: requestsArrive,
   needs: noWayIn,
   governedBy: {
     path: ({ paths }) => paths.api,

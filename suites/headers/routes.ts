@@ -13,6 +13,7 @@ import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { pathInto } from '../../fixtures/platform/path-into.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { reachesRole } from '../../fixtures/playing.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 
 /** What an edge tells of the client, and applications rely on. (The id of a request is headers/one-request-id.) */
@@ -32,6 +33,7 @@ claim('headers/same-on-every-route', {
   level: 'must',
   says: 'A forwarding header that is set for one API route is set for every API route, the stream included.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
+  arrivesBy: requestsArrive,
   needs: noOpenApi,
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
   brokenBy: unevenRoutes,
@@ -60,6 +62,7 @@ claim('headers/same-on-other-routes', {
   level: 'should',
   says: 'A forwarding header that is set for one route is set for pages, files and every other route that is handed on.',
   source: { standard: 'nginx, proxy_set_header: inherited all or not at all' },
+  arrivesBy: requestsArrive,
   needs: noWayIn,
   governedBy: { path: ({ paths }) => paths.static, directives: ['proxy_set_header'] },
   brokenBy: unevenOthers,

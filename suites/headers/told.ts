@@ -11,6 +11,7 @@ import { notTold, saidTwice, withheldPassed } from '../../fixtures/faults/header
 import { anyOf, noWayIn } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 
@@ -30,6 +31,7 @@ claim('headers/told-as-promised', {
   level: 'must',
   says: 'Every header in which the contract says that services are told of a request reaches them on every route, once and true, whatever the client says.',
   source,
+  arrivesBy: requestsArrive,
   needs: anyOf(noWayIn, ({ requests }) =>
     requests.told.length === 0 ? 'the contract names no header that services rely on' : undefined,
   ),
@@ -91,6 +93,7 @@ claim('headers/withheld-as-promised', {
   level: 'must',
   says: 'No header of a client that the contract withholds from services reaches one.',
   source,
+  arrivesBy: requestsArrive,
   needs: anyOf(noWayIn, ({ requests }) =>
     requests.withheld.length === 0 ? 'the contract withholds no header of a client' : undefined,
   ),
@@ -122,6 +125,7 @@ claim('headers/forwarded-once', {
   level: 'should',
   says: 'A header that the edge sets reaches a service in one line.',
   source: { standard: 'RFC 9110 §5.3; RFC 9112 §3.2 (two lines of Host are refused)' },
+  arrivesBy: requestsArrive,
   needs: noWayIn,
   governedBy: { path: ({ paths }) => paths.api, directives: ['proxy_set_header'] },
   brokenBy: saidTwice,

@@ -27,6 +27,7 @@ claim('redirects/exact-target', {
   level: 'must',
   says: 'The redirect to https leaves query, percent-encoding and odd characters unchanged, doubles no slash and leaks no port.',
   source: { standard: 'RFC 9110 §10.2.2; RFC 3986 §2' },
+  restsOn: ['redirects/http-to-https'],
   needs: anyOf(noHttps, noPlainHttp),
   governedBy,
   brokenBy: inexactTarget,

@@ -8,6 +8,7 @@ import { noFrontend, noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
 import { mayAsk } from '../../fixtures/pace.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { askSeveral, EdgeTime } from '../../fixtures/recovery.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -27,6 +28,7 @@ claim('routing/backend-down', {
   level: 'must',
   says: 'With the backend gone, API requests get 502, 503 or 504 at once, pages still work, and all recovers when it returns.',
   source: { spec: 'Flow Description 4 (API Forwarding); RFC 9110 §15.6' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: apiPath,

@@ -5,6 +5,7 @@ import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { limitPassed } from '../../fixtures/faults/routing.ts'
 import { assertInTime } from '../../fixtures/in-time.ts'
 import { anyOf, noOpenApi } from '../../fixtures/needs.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
@@ -12,6 +13,7 @@ claim('routing/body-limit', {
   level: 'should',
   says: 'A body of one byte over the limit is answered with 413 by the edge, and the backend sees nothing of it.',
   source: { standard: 'RFC 9110 §15.5.14' },
+  arrivesBy: apiArrives,
   needs: anyOf(noOpenApi, (contract, facts) =>
     bodyLimit({ contract, facts }) === undefined
       ? 'the configuration sets no limit for bodies'

@@ -8,6 +8,7 @@ import { anyOf, type Need, noWayIn } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective, parseSize } from '../../fixtures/platform/nginx/effective.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 
@@ -34,6 +35,7 @@ claim(ID, {
   level: 'should',
   says: 'A client that accepts gzip gets pages, scripts, style sheets and the other types that the configuration lists compressed.',
   source: { standard: 'RFC 9110 §8.4, §12.5.3' },
+  arrivesBy: requestsArrive,
   needs: anyOf(noWayIn, saysNothing),
   governedBy: {
     path: () => '/',

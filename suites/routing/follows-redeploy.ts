@@ -8,6 +8,7 @@ import { anyPage, apiPath } from '../../fixtures/faults/ways.ts'
 import { noFrontend, noOpenApi } from '../../fixtures/needs.ts'
 import { mayAsk } from '../../fixtures/pace.ts'
 import { patience } from '../../fixtures/patience.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { askSeveral, EdgeTime } from '../../fixtures/recovery.ts'
 import { steadyTraffic } from '../../fixtures/steady-traffic.ts'
 
@@ -15,6 +16,7 @@ claim('routing/follows-redeploy', {
   level: 'should',
   says: 'A service that was re-created at another address is reached again within the contracted time, with no restart of the edge.',
   source: { spec: 'Flow Description 3 (Frontend Processing); Flow Description 4 (API Forwarding)' },
+  arrivesBy: requestsArrive,
   needs: noOpenApi,
   governedBy: { path: apiPath, directives: ['proxy_pass', 'resolver'], limit: 'redeploySeconds' },
   brokenBy: resolvedOnce,

@@ -8,6 +8,7 @@ import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { pcreMatches } from '../../fixtures/platform/nginx/pcre.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { fallbackBehind, fileBehind, fileRefused, refuses } from '../../fixtures/served-files.ts'
@@ -95,6 +96,7 @@ claim('routing/hidden-below-api', {
   source: {
     standard: 'OWASP WSTG-CONF-04; nginx, location: the first pattern that matches takes a request',
   },
+  arrivesBy: apiArrives,
   needs: (contract, facts) =>
     meantForApi(contract, facts)
       ? undefined

@@ -6,6 +6,7 @@ import { smallHeaders } from '../../fixtures/faults/routing.ts'
 import { assertInTime } from '../../fixtures/in-time.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { Header } from '../../stubs/protocol.ts'
 
@@ -20,6 +21,7 @@ claim('routing/large-headers', {
   level: 'should',
   says: 'A login answer with 16 KiB of headers passes, and so does a request with 8 KiB of cookies.',
   source: { spec: 'Flow Description 5 (Backend Processing); RFC 6265 §6.1' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: loginPath,

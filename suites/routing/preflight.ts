@@ -9,6 +9,7 @@ import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { registrableDomain } from '../../fixtures/platform/registrable-domain.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 import type { Header, RequestRecord } from '../../stubs/protocol.ts'
@@ -37,6 +38,7 @@ claim('routing/preflight', {
   level: 'should',
   says: 'A CORS preflight gets the declared answer where the configuration gives one, and else passes to the backend unchanged; a foreign origin is not allowed.',
   source: { standard: 'WHATWG Fetch §3.3 (CORS protocol)' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,

@@ -14,6 +14,7 @@ import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { passTarget } from '../../fixtures/platform/upstreams.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
@@ -41,6 +42,7 @@ claim('routing/request-intact', {
   level: 'must',
   says: 'Method, path, query, encoding, headers and body of an API request arrive at the backend unchanged, but for the prefix that the contract names.',
   source: { spec: 'Flow Description 4 (API Forwarding); RFC 9110 §7.6' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}items`,

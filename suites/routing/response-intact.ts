@@ -11,6 +11,7 @@ import { assertInTime, isGivenUp } from '../../fixtures/in-time.ts'
 import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { bodyOf, type HttpRecord, header, trailer } from '../../fixtures/probes/http.ts'
 import {
   SAMPLE_ANSWERS,
@@ -26,6 +27,7 @@ claim('routing/response-intact', {
   level: 'must',
   says: "Status, headers, every Set-Cookie, and the body of the backend's answer arrive at the client unchanged, compressed or not.",
   source: { spec: 'Flow Description 4 (API Forwarding); RFC 9110 §7.7' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}items`,

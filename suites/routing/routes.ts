@@ -3,12 +3,13 @@ import { addLocation, all, broken, inContract, inLocation } from '../../fixtures
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { arrowsPassedBy, arrowText } from '../../fixtures/drawing.ts'
-import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { isGone, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { filesStolen } from '../../fixtures/faults/routing.ts'
 import { frontendMistold } from '../../fixtures/faults/settings.ts'
 import { anyPage, apiPath, elsewhere, firstHop, passTo } from '../../fixtures/faults/ways.ts'
 import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { passingOn, wayBehind } from '../../fixtures/ways-inwards.ts'
@@ -18,6 +19,7 @@ claim('routing/pages-to-frontend', {
   level: 'must',
   says: "Pages and the frontend's own files reach the frontend on its port, and nothing else.",
   source: { spec: 'Flow Description 3 (Frontend Processing); Port Configuration' },
+  arrivesBy: ['routing/services-answer', 'tls/terminates-at-edge'],
   needs: noFrontend,
   governedBy: { path: () => '/', directives: passingOn },
   brokenBy: [
@@ -49,7 +51,7 @@ claim('routing/pages-to-frontend', {
     ]) {
       for (const { passed, protocol, answer } of await follow(context, path)) {
         evidence(`${path} over ${protocol}`, `${outcomeOf(answer)}; ${describe(passed)}`)
-        judging({ path })
+        judging({ path, lost: isUnanswered(answer, passed) })
         expect(stops(passed), `where ${path} goes over ${protocol}`).toEqual([
           `frontend:${frontend.port}`,
         ])
@@ -62,6 +64,7 @@ claim('routing/api-to-backend', {
   level: 'must',
   says: "API requests reach the backend on its port by exactly the diagram's hops.",
   source: { spec: 'Flow Description 4 (API Forwarding); Port Configuration' },
+  arrivesBy: ['routing/services-answer', 'tls/terminates-at-edge'],
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}users`,
@@ -101,7 +104,7 @@ claim('routing/api-to-backend', {
         // Who came to another service first was sent there by nginx, whatever that one is told.
         const isOnTheWay = way.every((stop, index) => stop === expected[index])
         judging({
-          ...{ path, method },
+          ...{ path, method, lost: isUnanswered(answer, passed) },
           ...(isOnTheWay && wayBehind(passed.length, expected.length, context)),
         })
         expect(way, `the way of ${title}`).toEqual(expected)
@@ -117,6 +120,7 @@ claim('routing/near-misses', {
   level: 'should',
   says: 'Paths that almost name the API, or name it in another spelling, go where they belong.',
   source: { standard: 'RFC 3986 §6.2.2 (normalization)' },
+  arrivesBy: requestsArrive,
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api.replace(/\/$/, '')}ary`,
@@ -240,6 +244,11 @@ function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Fo
       return { protocol: answer.protocol, answer, passed }
     }),
   )
+}
+
+/** Whether the edge did not get through to any service. */
+function isUnanswered(answer: HttpRecord, passed: RequestRecord[]): boolean {
+  return passed.length === 0 && isGone(answer)
 }
 
 function stops(passed: RequestRecord[]): string[] {

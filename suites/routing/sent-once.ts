@@ -4,6 +4,7 @@ import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { sentTwice } from '../../fixtures/faults/routing.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import type { Steering } from '../../stubs/protocol.ts'
 
 /** Ways to die half-way: before a byte of the answer, after its headers, and within its body. */
@@ -18,6 +19,7 @@ claim('routing/not-sent-twice', {
   level: 'must',
   says: 'A POST whose backend dies half-way is not sent again.',
   source: { standard: 'RFC 9110 §9.2.2' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: loginPath,

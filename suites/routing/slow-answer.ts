@@ -10,6 +10,7 @@ import { TimeSince } from '../../fixtures/moved-clock.ts'
 import { anyOf, noFrontend, noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
 import { inTime, patience } from '../../fixtures/patience.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { apiArrives, pagesArrive } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { Unmet } from '../../fixtures/unmet.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -31,6 +32,7 @@ claim('routing/slow-answer', {
   level: (contract, facts) => (promisesLimit(contract, facts, 'answerSeconds') ? 'must' : 'should'),
   says: 'An ordinary API request that hangs ends with 504 at the contracted time, and not before.',
   source: { spec: 'Flow Description 4 (API Forwarding); RFC 9110 §15.6.5' },
+  arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy: {
     path: ({ paths }) => `${paths.api}reports`,
@@ -59,6 +61,7 @@ claim('routing/slow-page', {
   level: 'should',
   says: 'A page that hangs ends with 504 at the contracted time, and not before.',
   source: { standard: 'RFC 9110 §15.6.5' },
+  arrivesBy: pagesArrive,
   needs: anyOf(noFrontend, noContractedTime),
   governedBy: {
     path: () => '/reports',
@@ -82,6 +85,7 @@ claim('routing/slow-upload', {
   level: 'should',
   says: 'An upload that a service stops taking ends with 504 at the contracted time, and not before.',
   source: { standard: 'RFC 9110 §15.6.5' },
+  arrivesBy: apiArrives,
   needs: anyOf(noOpenApi, noContractedTime),
   governedBy: {
     path: ({ paths }) => `${paths.api}reports`,

@@ -5,6 +5,7 @@ import { heldForLong } from '../../fixtures/faults/routing.ts'
 import { TimeSince } from '../../fixtures/moved-clock.ts'
 import { inTime, patience } from '../../fixtures/patience.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import type { RawRecord } from '../../fixtures/probes/raw.ts'
 
 /**
@@ -38,6 +39,7 @@ claim('routing/slow-clients', {
   level: ({ requests }) => (isPromised(requests) ? 'must' : 'should'),
   says: 'A client that sends its headers drop by drop, falls silent within a body, or asks nothing more is cut off in time, and none before the promised time.',
   source: { standard: 'CWE-400 (slow requests hold connections); RFC 9110 §15.5.9, RFC 9112 §9.5' },
+  arrivesBy: apiArrives,
   governedBy: {
     path: ({ paths }) => paths.api,
     directives: ['client_header_timeout', 'client_body_timeout', 'keepalive_timeout'],

@@ -3,6 +3,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { servicesHeld } from '../../fixtures/faults/routing.ts'
 import { anyOf, noFrontend, noOpenApi } from '../../fixtures/needs.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { NONCE_HEADER } from '../../stubs/protocol.ts'
 
 const ID = 'routing/frees-services'
@@ -14,6 +15,7 @@ claim(ID, {
   level: 'should',
   says: 'A client that reads slowly, or not at all, holds no service: the edge takes ordinary answers over.',
   source: { standard: 'CWE-400 (slow readers hold whoever answers them)' },
+  arrivesBy: requestsArrive,
   // Whoever streams pages as they are rendered may have chosen otherwise.
   needs: ({ promises }) =>
     promises.includes(ID)

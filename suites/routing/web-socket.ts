@@ -11,6 +11,7 @@ import type { Location, Server } from '../../fixtures/platform/nginx/tree.ts'
 import { outcomeOf } from '../../fixtures/platform/request-outcome.ts'
 import { samplePath } from '../../fixtures/platform/sample-path.ts'
 import { reachesRole } from '../../fixtures/playing.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
@@ -29,6 +30,7 @@ claim(ID, {
   level: 'should',
   says: 'A WebSocket opens, and carries a message both ways, wherever the configuration passes upgrades on.',
   source: { standard: 'RFC 6455 §4; RFC 9110 §7.8' },
+  arrivesBy: requestsArrive,
   needs: anyOf(noBackend, nowhere),
   governedBy: {
     path: ({ paths }) => `${paths.api}live`,

@@ -6,6 +6,7 @@ import { notJoined } from '../../fixtures/faults/redis.ts'
 import { instancesOf } from '../../fixtures/instances.ts'
 import { anyOf, type Need, noCompose, noStream, streamPath } from '../../fixtures/needs.ts'
 import { isMadeUp } from '../../fixtures/platform/interpolate.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 
 const noFanout: Need = ({ fanout }) =>
   fanout === 'redis'
@@ -20,6 +21,7 @@ claim('scaling/fanout', {
   level: 'must',
   says: 'An event published at one backend instance reaches the streams of every other, once each.',
   source: { spec: 'Scaling Limitation' },
+  arrivesBy: apiArrives,
   drill: true,
   needs: anyOf(noFanout, noStream, noCompose, unknownAddress, calledByNumber),
   governedBy: {

@@ -7,6 +7,7 @@ import { limitsAt } from '../../fixtures/pace.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import type { Member } from '../../fixtures/probes/crowd.ts'
 
 /** Words of nginx that tell what it ran out of, and the directive that decides how much of it there is. */
@@ -28,6 +29,7 @@ claim('sse/capacity', {
   level: 'should',
   says: 'The contracted number of event streams is held at once, and each gets its own event.',
   source: { spec: 'SSE Configuration' },
+  arrivesBy: apiArrives,
   drill: true,
   needs: anyOf(noStream, limitedEach),
   governedBy: { path: streamPath, directives: ['limit_conn'], limit: 'streams' },

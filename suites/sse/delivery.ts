@@ -5,6 +5,7 @@ import type { ProtocolClient } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { eventsChanged } from '../../fixtures/faults/sse.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 
 const EVENTS = 1_000
 
@@ -25,6 +26,7 @@ claim('sse/order-and-loss', {
   level: 'must',
   says: 'A thousand events of 1 byte to 64 KiB arrive complete, in order and unchanged, wherever they are cut.',
   source: { standard: 'WHATWG HTML §9.2.5 (parsing an event stream)' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: {
     path: streamPath,

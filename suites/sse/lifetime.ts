@@ -6,6 +6,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { streamKept } from '../../fixtures/faults/sse.ts'
 import { noStream, noStreamToCome, streamLevel, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
 import { tellUnseen } from '../../fixtures/unseen-stream.ts'
 
@@ -26,6 +27,7 @@ claim('sse/idle-24h', {
   level: streamLevel,
   says: 'A silent stream is still open a minute before its promised time is over (24 h unless the contract says otherwise).',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
+  arrivesBy: apiArrives,
   needs: noStreamToCome,
   governedBy,
   brokenBy: [
@@ -54,6 +56,7 @@ claim('sse/ends-after-24h', {
   level: 'should',
   says: 'A silent stream is closed within minutes after its promised time is over.',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy,
   brokenBy: [
@@ -76,6 +79,7 @@ claim('sse/heartbeat-outlives-24h', {
   level: 'must',
   says: 'A stream with a heartbeat lives past twice its promised time.',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: { ...governedBy, limit: 'heartbeatSeconds' },
   brokenBy: [
@@ -105,6 +109,7 @@ claim('sse/client-leaves', {
   level: 'must',
   says: "A client that leaves ends the backend's stream, so that no registry of streams leaks.",
   source: { spec: 'Scaling Limitation' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: {
     path: streamPath,

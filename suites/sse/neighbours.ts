@@ -7,6 +7,7 @@ import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
@@ -20,6 +21,7 @@ claim('sse/only-the-stream-is-long', {
   level: 'should',
   says: "Other API paths, and those that only look like the stream's, do not inherit its 24 hours.",
   source: { spec: 'SSE Configuration (at the /api/sse endpoint)' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: { path: contract => `${streamPath(contract)}x`, directives: ['proxy_read_timeout'] },
   brokenBy: allLong,

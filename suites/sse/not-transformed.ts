@@ -3,6 +3,7 @@ import { all, broken, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 
 const stream = inLocation(streamPath)
 
@@ -18,6 +19,7 @@ claim('sse/not-transformed', {
   level: 'must',
   says: 'The stream stays text/event-stream, uncompressed and without a length, also for clients that accept compression.',
   source: { standard: 'WHATWG HTML §9.2.5 (parsing an event stream)' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: {
     path: streamPath,

@@ -11,6 +11,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { identityLost, streamShared } from '../../fixtures/faults/sse.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { Steering } from '../../stubs/protocol.ts'
 
@@ -24,6 +25,7 @@ claim('sse/not-cached', {
   level: 'must',
   says: "Two clients never share a stream or its bytes, and the stream's cache directives stay.",
   source: { spec: 'SSE Configuration; RFC 9111 §3' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: {
     path: streamPath,
@@ -92,6 +94,7 @@ claim('sse/identity-passes', {
   level: 'must',
   says: "Cookies and authorization of the stream's request reach the backend.",
   source: { spec: 'SSE Configuration; WHATWG HTML §9.2.2 (withCredentials)' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: { path: streamPath, directives: ['proxy_set_header', 'proxy_pass_request_headers'] },
   brokenBy: identityLost,

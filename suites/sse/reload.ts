@@ -7,6 +7,7 @@ import { cutByReload } from '../../fixtures/faults/sse.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
 import { LiveStream } from '../../fixtures/live-stream.ts'
 import { anyOf, noCertificates, noStream, streamPath } from '../../fixtures/needs.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
 
 claim('sse/survives-reload', {
@@ -14,6 +15,7 @@ claim('sse/survives-reload', {
   drill: true,
   says: 'A reload of the edge cuts no open stream, and new connections get the new configuration.',
   source: { spec: 'SSE Configuration; Flow Description 7 (24h timeout)' },
+  arrivesBy: apiArrives,
   needs: anyOf(noStream, noHttps, noCertificates),
   governedBy: { path: streamPath, directives: ['worker_shutdown_timeout', 'proxy_read_timeout'] },
   brokenBy: cutByReload,

@@ -6,6 +6,7 @@ import type { ClaimContext, OwnTopology } from '../../fixtures/context.ts'
 import { notResumed } from '../../fixtures/faults/sse.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import type { SourceEvent, SourceRecord } from '../../fixtures/probes/source-record.ts'
 import { Unmet } from '../../fixtures/unmet.ts'
@@ -35,6 +36,7 @@ claim('sse/resumes', {
   level: 'must',
   says: 'Real EventSource clients, a browser among them, have live updates again after the backend restarts, and their Last-Event-ID reaches the backend.',
   source: { standard: 'WHATWG HTML §9.2.3 and §9.2.4 (reconnecting; the Last-Event-ID header)' },
+  arrivesBy: apiArrives,
   needs: noStream,
   drill: true,
   governedBy: {

@@ -11,6 +11,7 @@ import {
   streamLevel,
   streamPath,
 } from '../../fixtures/needs.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { tellUnseen } from '../../fixtures/unseen-stream.ts'
 
 const stream = inLocation(streamPath)
@@ -59,6 +60,7 @@ for (const [id, name, protocol] of [
     level: streamLevel,
     says: `An event reaches ${name} client while the backend still holds the stream open.`,
     source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
+    arrivesBy: apiArrives,
     needs: protocol === 'http2' ? anyOf(noStream, noHttp2) : noStreamToCome,
     governedBy: {
       path: streamPath,
@@ -79,6 +81,7 @@ claim('sse/headers-before-events', {
   level: 'must',
   says: "The stream's headers reach the client before the first event is sent.",
   source: { spec: 'Flow Description 7 (SSE Connections); SSE Configuration' },
+  arrivesBy: apiArrives,
   needs: noStream,
   governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'], sound },
   brokenBy: [...heldBack, ...heldBackFromAll],

@@ -9,6 +9,7 @@ claim('tls/chain-complete', {
   level: 'must',
   says: 'The served chain reaches the root without the client knowing the intermediate.',
   source: { standard: 'RFC 8446 §4.4.2' },
+  restsOn: ['tls/each-name-its-certificate'],
   needs: noHttps,
   governedBy: { directives: ['ssl_certificate'] },
   brokenBy: chainBroken,

@@ -13,6 +13,7 @@ claim('tls/terminates-at-edge', {
   level: 'must',
   says: 'HTTPS ends at the edge: frontend and backend receive plain HTTP, and are told that the client came over https.',
   source: { spec: 'Flow Description 2 (SSL Termination); SSL/TLS (unencrypted internal traffic)' },
+  arrivesBy: ['routing/services-answer'],
   needs: anyOf(noHttps, noWayIn),
   governedBy: {
     path: ({ paths }) => paths.api,

@@ -11,6 +11,7 @@ claim('tls/speaks-1.2-and-1.3', {
   level: 'must',
   says: 'Each served host completes a TLS 1.2 and a TLS 1.3 handshake, verified by its own name.',
   source: { spec: 'Flow Description 1 (HTTPS on port 443); SSL/TLS; RFC 9325 §3.1.1' },
+  arrivesBy: ['tls/each-name-its-certificate'],
   needs: noHttps,
   governedBy: { directives: ['ssl_protocols', 'ssl_ciphers', 'ssl_certificate'] },
   brokenBy: versionMissing,
@@ -20,7 +21,12 @@ claim('tls/speaks-1.2-and-1.3', {
       for (const version of promisedVersions(contract, facts, host)) {
         const shake = await client.handshake({ host, minVersion: version, maxVersion: version })
         evidence(`${host} ${version}`, shake.error ?? `${shake.version} ${shake.cipher}`)
-        judging({ host, sound: { ssl_protocols: new RegExp(version) } })
+        judging({
+          host,
+          sound: { ssl_protocols: new RegExp(version) },
+          // A certificate of another name ends the handshake in any version.
+          lost: shake.error?.code === 'ERR_TLS_CERT_ALTNAME_INVALID',
+        })
         expect(shake.error?.message, `${version} handshake with ${host}`).toBeUndefined()
         expect(shake.version, `version spoken with ${host}`).toBe(version)
       }

@@ -1,0 +1,111 @@
+import { expect } from 'vitest'
+import { all, broken, inLocation } from '../../fixtures/changes.ts'
+import { claim } from '../../fixtures/claim.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { outcomeOf } from '../../fixtures/edge-answers.ts'
+import { anyPage, apiPath } from '../../fixtures/faults/ways.ts'
+import { atItsPace } from '../../fixtures/pace.ts'
+import { followRequest } from '../../fixtures/platform/nginx/request-way.ts'
+import { isName, isOutside } from '../../fixtures/platform/played-servers.ts'
+import { namesOf } from '../../fixtures/platform/service-facts.ts'
+import { everyUpstream, type Upstream } from '../../fixtures/platform/upstreams.ts'
+import type { HttpRecord } from '../../fixtures/probes/http.ts'
+import { scopeOf } from '../../fixtures/scope.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import { passingOn } from '../../fixtures/ways-inwards.ts'
+import type { RequestRecord } from '../../stubs/protocol.ts'
+
+/** Hands a request to a name that no platform has; nginx looks it up when the request comes. */
+const toNobody = 'set $nobody no-such-service; proxy_pass http://$nobody:3000;'
+
+claim('routing/services-answer', {
+  level: 'must',
+  says: 'Whatever the configuration hands on is answered: each service that it names exists, and is reached.',
+  source: { spec: 'Flow Description 3 (Frontend Processing); Flow Description 4 (API Forwarding)' },
+  arrivesBy: ['isolation/one-network'],
+  needs: (_, { configuration }) =>
+    everyUpstream(configuration).length === 0
+      ? 'the configuration hands nothing on to another server'
+      : undefined,
+  governedBy: { path: ({ paths }) => `${paths.api}users`, directives: passingOn },
+  brokenBy: [
+    broken('the API handed to nobody', inLocation(apiPath).holds(toNobody)),
+    broken('pages handed to nobody', inLocation(anyPage).holds(toNobody)),
+    broken(
+      'both handed to nobody',
+      all(inLocation(apiPath).holds(toNobody), inLocation(anyPage).holds(toNobody)),
+    ),
+  ],
+
+  async check(context) {
+    const { contract, facts, engine, topology, blame, judging, evidence } = context
+    const missing: string[] = []
+    for (const { host, port, at } of unknownServers(facts, contract.edge.service)) {
+      const dialled = await engine.dial(topology.edge.id, host, port)
+      evidence(`connecting from the edge to ${host}:${port}`, dialled)
+      if (dialled.reached) continue
+      missing.push(`${host}:${port}`)
+      blame(at, 'proxy_pass', `${host}:${port}`)
+    }
+    expect(missing, 'servers that no service of the compose file is').toEqual([])
+    for (const path of ['/', `${contract.paths.api}users`, contract.paths.login]) {
+      const method = path === contract.paths.login ? 'POST' : 'GET'
+      const { answer, passed } = await ask(context, path, method)
+      evidence(`${method} ${path}`, `${outcomeOf(answer)}; ${passed.length} services reached`)
+      judging({ path, method, lost: passed.length === 0 })
+      const isUnanswered = passed.length === 0 && !isSpokenToOverTls(context, path, method)
+      if (isUnanswered && (answer.status === 502 || answer.status === 504))
+        expect(outcomeOf(answer), `who answers ${method} ${path}`).toBe('a service')
+    }
+  },
+})
+
+/**
+ * Servers by a plain name that no service of the compose file has. A network that others share, too, may have
+ * services of theirs; of such a platform nothing is said.
+ */
+function unknownServers({ compose, configuration }: PlatformFacts, edge?: string): Upstream[] {
+  const service = compose?.services.find(({ name }) => name === edge)
+  if (compose === undefined || service === undefined || service.networkMode !== undefined) return []
+  const isShared = service.networks.some(({ name }) =>
+    compose.networks.some(each => each.name === name && each.external),
+  )
+  if (isShared) return []
+  const known = new Set(compose.services.flatMap(namesOf))
+  return everyUpstream(configuration).filter(
+    ({ host }) => isName(host) && !isOutside(host) && !known.has(host),
+  )
+}
+
+async function ask(
+  context: ClaimContext,
+  path: string,
+  method: string,
+): Promise<{ answer: HttpRecord; passed: RequestRecord[] }> {
+  const { client, frontend, backend, nonce } = context
+  const [asked] = await atItsPace(context, path, [
+    async () => {
+      const id = nonce()
+      const body = method === 'POST' ? '{}' : undefined
+      // A query of its own, so that no cache answers for the application.
+      const answer = await client.http1.request({
+        ...{ path: `${path}?probe=${id}`, method, body, nonce: id },
+      })
+      return {
+        answer,
+        passed: [...(await frontend.requests(id)), ...(await backend.requests(id))],
+      }
+    },
+  ])
+  if (asked === undefined) throw new Error(`nothing was asked of ${path}`)
+  return asked
+}
+
+/** Whether the edge speaks TLS to a service that expects HTTP: it exists, and `tls/terminates-at-edge` tells. */
+function isSpokenToOverTls(context: ClaimContext, path: string, method: string): boolean {
+  const scope = scopeOf(context, path)
+  const server = scope === undefined || !('server' in scope) ? scope : scope.server
+  const host = context.contract.hosts.primary
+  const outcome = server && followRequest(server, { target: path, host, method }).outcome
+  return outcome?.kind === 'proxy' && outcome.to.some(({ tls }) => tls)
+}
