@@ -197,17 +197,14 @@ claim('certificates/reloads-again', {
         'files of the platform that renew, and do not reload (read)',
         renewalJobs.map(placed),
       )
-    expect(said, 'services that make the edge read its files again').not.toEqual([])
+    expect(said.length, 'how many services make the edge read its files again').toBeGreaterThan(0)
     const inTime = reloading.filter(({ name, command = '' }) => {
       const { repeats, waitsSeconds } = loopOf(command)
       // A hook of the renewer's runs whenever something was renewed.
       const isHook = name !== contract.edge.service && /-hook\b/.test(command)
       return isHook || (repeats && (waitsSeconds ?? 0) <= MONTH_SECONDS)
     })
-    expect(
-      inTime.map(({ name }) => name),
-      'of those, the ones that do so every month',
-    ).not.toEqual([])
+    expect(inTime.length, 'how many of those do so every month').toBeGreaterThan(0)
   },
 })
 

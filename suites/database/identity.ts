@@ -22,6 +22,7 @@ claim('database/verifies-authority', {
   level,
   says: "With the platform's own connection string, the backend refuses a server whose certificate comes from another authority.",
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
+  arrivesBy: ['database/encrypted'],
   needs: noDatabase,
   hangsOn: ['database.host', 'database.sslMode'],
   governedBy,
@@ -38,6 +39,7 @@ claim('database/verifies-name', {
   level,
   says: "With the platform's own connection string, the backend refuses a server whose certificate carries another name.",
   source: { spec: 'Database Connection; PostgreSQL documentation §34.19.1' },
+  arrivesBy: ['database/encrypted'],
   needs: noDatabase,
   hangsOn: ['database.host', 'database.sslMode'],
   governedBy,
@@ -50,7 +52,7 @@ claim('database/verifies-name', {
 })
 
 async function refuses(
-  { backend, contract, evidence }: ClaimContext,
+  { backend, contract, evidence, judging }: ClaimContext,
   server: Extract<DatabaseServer, 'other-authority' | 'other-name'>,
   certificate: { key: string; certificate: string },
 ): Promise<void> {
@@ -58,8 +60,13 @@ async function refuses(
   // A string that reaches nobody refuses everybody: that would prove nothing.
   const real = await backend.connectDatabase('platform')
   evidence(`the backend meets its own server (sslmode=${sslMode})`, real)
+  judging({ lost: !real.connected })
   expect(real.connected, 'the backend connects to its own server').toBe(true)
   const met = await backend.connectDatabase(server, certificate)
   evidence(`the backend meets a server with ${server.replace('-', ' ')} (sslmode=${sslMode})`, met)
-  expect(met.wentOn, 'how the backend went on').toBe('no')
+  judging({})
+  const part = server === 'other-name' ? 'carries another name' : 'comes from another authority'
+  const did =
+    met.wentOn === 'no' ? 'refuses' : `goes on ${met.wentOn}, and tells it user and database`
+  expect(did, `the backend, at a server whose certificate ${part}`).toBe('refuses')
 }

@@ -37,7 +37,10 @@ claim('diagram/frontend-told', {
     )
     const { variable, host, port } = contract.forwarding ?? {}
     evidence('where it sends the API', variable ? `${host}:${port} (${variable})` : 'not told')
-    expect([...telling, ...(variable ? [variable] : [])], 'variables that tell').not.toEqual([])
+    const told = new Set([...telling, ...(variable ? [variable] : [])])
+    expect(told.size, 'how many variables tell the frontend where the backend is').toBeGreaterThan(
+      0,
+    )
   },
 })
 

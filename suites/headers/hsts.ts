@@ -85,7 +85,10 @@ claim('headers/hsts-on-every-host', {
       // A connection that is closed unanswered tells nothing.
       if (answer.status === undefined) continue
       judging({ host, path: '/' })
-      expect(values, `Strict-Transport-Security of https://${host}/`).not.toEqual([])
+      expect(
+        values.length,
+        `how many Strict-Transport-Security https://${host}/ sends`,
+      ).toBeGreaterThan(0)
     }
   },
 })

@@ -45,7 +45,7 @@ claim('isolation/one-network', {
         keys: ['networks', 'network_mode'],
       })),
     })
-    expect(shared, `networks that ${roles.join(', ')} are all on`).not.toEqual([])
+    expect(shared.length, `how many networks ${roles.join(', ')} are all on`).toBeGreaterThan(0)
 
     const sights = await Promise.all(
       roles.map(async role => ({

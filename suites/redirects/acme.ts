@@ -52,8 +52,10 @@ claim('redirects/acme-challenge', {
       const leaks = await Promise.all(
         others.map(other => client.http1.request({ scheme: 'http', host, path: other })),
       )
-      for (const leaked of leaks)
-        expect(leaked.body, `${leaked.url}, which is no challenge`).not.toBe(SECRET)
+      for (const { body, url } of leaks) {
+        const given = body === SECRET ? 'a file of the webroot' : 'no file'
+        expect(given, `what is given at ${url}, which is no challenge`).toBe('no file')
+      }
     }
   },
 })

@@ -129,7 +129,8 @@ claim('redirects/method-kept', {
       const { body } = await client.http1.request({ ...place, path: stray })
       if (body === FILE) evidence(`http://${place.host}${stray}`, 'a file of the edge')
       judging({ ...place, path: stray, directives: ['return', 'rewrite', 'proxy_pass'] })
-      expect(body, `a path of the API at http://${place.host}`).not.toBe(FILE)
+      const given = body === FILE ? 'a file of the edge' : 'no file'
+      expect(given, `what is given at a path of the API at http://${place.host}`).toBe('no file')
     }
   },
 })

@@ -122,10 +122,14 @@ function expectSafe({ origin, isForeign, answer }: Preflight): void {
   expect(allowed.length, `Access-Control-Allow-Origin for ${origin}`).toBeLessThanOrEqual(1)
   if (allowed[0] === '*')
     expect(
-      header(answer, 'access-control-allow-credentials'),
+      header(answer, 'access-control-allow-credentials').filter(value => value === 'true'),
       'credentials, allowed to everybody',
-    ).not.toContain('true')
-  if (isForeign) expect(allowed, 'the origin that a foreign one is told').not.toContain(origin)
+    ).toEqual([])
+  if (isForeign)
+    expect(
+      allowed.filter(value => value === origin),
+      'the foreign origins that are allowed',
+    ).toEqual([])
 }
 
 /** Nobody but the backend speaks of origins: it is asked, and heard. */
@@ -156,10 +160,7 @@ function expectAllowed(answers: Preflight[]): void {
     const [allowed] = header(answer, 'access-control-allow-origin')
     return !isForeign && (allowed === origin || allowed === '*')
   })
-  expect(
-    welcome.map(({ origin }) => origin),
-    'origins that are allowed',
-  ).not.toEqual([])
+  expect(welcome.length, 'how many origins of the platform are allowed').toBeGreaterThan(0)
 }
 
 function inWords(answer: HttpRecord): string {
