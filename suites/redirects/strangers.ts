@@ -47,9 +47,14 @@ claim('redirects/strangers-refused', {
       // Who is sent to https under a strange name is turned away there; a server for all may send them where it likes.
       const isSentIn = leadsHere && !isForAll(server, portOf(way.scheme, contract))
       const isAnswered = status !== undefined && (status < 300 || isSentIn)
-      // Another server was meant to take them, and does not.
+      // The server that answers comes first, then those that were meant to take strangers, and do not.
+      const port = portOf(way.scheme, contract)
       if (isAnswered)
-        for (const { at, name, text } of refusing(contract, facts, server)) blame(at, name, text)
+        for (const { at, name, text } of [
+          ...answering(server, port),
+          ...refusing(contract, facts, server),
+        ])
+          blame(at, name, text)
       expect(
         isAnswered ? status : undefined,
         `an answer to ${STRANGER}, ${way.said}`,
@@ -115,6 +120,16 @@ function isTurnedAway(server: Server | undefined, scheme: 'http' | 'https'): boo
   if (scheme === 'https' && rejected?.args[0] === 'on') return true
   const outcome = outcomeOf(server, { target: '/', host: STRANGER })
   return outcome.kind === 'return' && outcome.status >= 400
+}
+
+/** The server that answers strangers, by what it listens at there. */
+function answering(server: Server | undefined, port: number): Directive[] {
+  if (server === undefined) return []
+  const lines = server.listens.filter(listen => listen.port === port).map(({ at }) => at.line)
+  const listens = (server.directive.block ?? []).filter(
+    ({ name, at }) => name === 'listen' && lines.includes(at.line),
+  )
+  return [server.directive, ...listens.slice(0, 1)]
 }
 
 /** The servers that turn strangers away, but for the one that answers: each with what it listens at. */
