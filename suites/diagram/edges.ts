@@ -86,6 +86,8 @@ claim('diagram/no-other-edges', {
     const undrawn = routes.filter(({ role, host, port }) =>
       role === undefined ? !leadsToNode(context, host) : !isDrawn('edge', role, port),
     )
+    for (const { arrow } of arrowsPassedBy(context.contract, facts.diagram))
+      blame(arrow.at, 'arrow', arrowText(arrow))
     for (const { host, port, at } of undrawn) blame(at, 'proxy_pass', `${host}:${port}`)
     const lost = [
       ...strays,
@@ -95,8 +97,6 @@ claim('diagram/no-other-edges', {
     )
     const [stray] = strays.filter(({ from, path }) => from === 'edge' && path !== undefined)
     if (stray !== undefined) {
-      for (const { arrow } of arrowsPassedBy(context.contract, facts.diagram))
-        blame(arrow.at, 'arrow', arrowText(arrow))
       judging({ path: stray.path, directives: passingOn, lost })
     } else if (strays.some(({ to }) => to === 'edge')) {
       // What is missing, or drawn otherwise, is an arrow into this node: no line of nginx is to blame.

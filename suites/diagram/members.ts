@@ -14,7 +14,9 @@ const noBox: Need = (contract, { diagram, compose }) =>
     : undefined
 
 claim('diagram/members', {
-  level: 'must',
+  // A box that does not name the network may well be drawn around less than all of it.
+  level: (contract, { diagram, compose }) =>
+    diagram && compose && boxOfNetwork(diagram, compose, contract)?.isNamed ? 'must' : 'should',
   says: "The services inside the diagram's network box are the ones on the compose network.",
   source: { spec: 'Digital Ocean Droplet' },
   needs: anyOf(noDiagram, noCompose, noBox),
@@ -78,7 +80,7 @@ function boxOfNetwork(diagram: Diagram, compose: Compose, contract: Contract) {
     const network = compose.networks.find(
       ({ name, realName }) => words.includes(name) || words.includes(realName),
     )
-    if (network !== undefined) return { box, network: network.name }
+    if (network !== undefined) return { box, network: network.name, isNamed: true }
   }
   const shared = contract.edge.networks.find(({ name }) =>
     [contract.frontend, contract.backend].some(({ networks }) =>
@@ -88,7 +90,7 @@ function boxOfNetwork(diagram: Diagram, compose: Compose, contract: Contract) {
   const box = diagram.boxes.find(({ id }) =>
     membersOf(diagram, id).some(({ role }) => role === 'edge'),
   )
-  return shared && box && { box, network: shared.name }
+  return shared && box && { box, network: shared.name, isNamed: false }
 }
 
 /** The node that stands for a service: the one of its role, else the one that speaks of it. */

@@ -4,7 +4,7 @@ import type { ClaimContext, OwnTopology } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { goneUnnoticed } from '../../fixtures/faults/redeploy.ts'
 import { anyPage, apiPath, firstHop } from '../../fixtures/faults/ways.ts'
-import { noFrontend, noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
+import { noFrontend, noOpenApi, promises } from '../../fixtures/needs.ts'
 import { mayAsk } from '../../fixtures/pace.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
@@ -46,8 +46,7 @@ claim('routing/backend-down', {
     // Where another service passes the API on, it is that one which the edge itself has to do without.
     if (hop !== 'backend') await dies(drill, hop)
     await vanishes(drill, hop)
-    if (promisesLimit(context.contract, context.facts, 'answerSeconds'))
-      await goesSilent(drill, hop)
+    if (promises(context.contract, 'answerSeconds')) await goesSilent(drill, hop)
   },
 })
 
@@ -140,8 +139,9 @@ async function goesSilent(drill: Drill, role: Service): Promise<void> {
 
 /** How long nginx may try to connect, in seconds. Who promises no time for it, has promised one for answers. */
 function connectSeconds(context: ClaimContext): number {
-  const { limits, writtenLimits } = context.contract
-  return writtenLimits.includes('connectSeconds')
+  const { contract } = context
+  const { limits } = contract
+  return promises(contract, 'connectSeconds')
     ? limits.connectSeconds
     : // Each server of an upstream may be tried.
       Math.max(limits.answerSeconds, NGINX_CONNECTS * mostServers(context))

@@ -4,6 +4,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { hiddenBelowApi, hiddenOnDisk, hiddenShown } from '../../fixtures/faults/files.ts'
 import { askHidden, isHidden } from '../../fixtures/hidden-paths.ts'
+import { HIDDEN, hiddenFilesLevel } from '../../fixtures/hidden-spellings.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { pcreMatches } from '../../fixtures/platform/nginx/pcre.ts'
@@ -15,25 +16,12 @@ import { fallbackBehind, fileBehind, fileRefused, refuses } from '../../fixtures
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 
-/** What is left lying about in a project's directory, in the spellings that mean the same to nginx. */
-const HIDDEN = [
-  '/.env',
-  '/.git/config',
-  '/%2eenv',
-  '/.%65nv',
-  '/%2Egit/config',
-  '/.git%2fconfig',
-  '/./.env',
-  '//.env',
-  '/pages/../.env',
-]
-
 const ON_DISK = ['/.env', '/.git/config']
 
 const CONTENT = 'a file that nobody should see'
 
 claim('routing/hidden-files', {
-  level: 'must',
+  level: hiddenFilesLevel,
   says: 'Hidden files such as /.env and /.git/config are refused in every spelling and reach no service; /.well-known/ stays reachable.',
   source: { standard: 'OWASP WSTG-CONF-04; RFC 8615 §3' },
   governedBy: {

@@ -7,13 +7,12 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { anyPage, firstHop } from '../../fixtures/faults/ways.ts'
 import { TimeSince } from '../../fixtures/moved-clock.ts'
-import { anyOf, noFrontend, noOpenApi, promisesLimit } from '../../fixtures/needs.ts'
+import { anyOf, noFrontend, noOpenApi, promisedLevel, promises } from '../../fixtures/needs.ts'
 import { inTime, patience } from '../../fixtures/patience.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { apiArrives, pagesArrive } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { Unmet } from '../../fixtures/unmet.ts'
-import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import type { Steering } from '../../stubs/protocol.ts'
 
 /** How far before and after the contracted time is looked, in seconds. */
@@ -29,7 +28,7 @@ const sendTimeout = inForce('proxy_send_timeout', { path: ({ paths }) => `${path
 
 claim('routing/slow-answer', {
   // Sixty seconds are the specification's; another platform's own time is a decision, and worth a word.
-  level: (contract, facts) => (promisesLimit(contract, facts, 'answerSeconds') ? 'must' : 'should'),
+  level: promisedLevel('answerSeconds'),
   says: 'An ordinary API request that hangs ends with 504 at the contracted time, and not before.',
   source: { spec: 'Flow Description 4 (API Forwarding); RFC 9110 §15.6.5' },
   arrivesBy: apiArrives,
@@ -46,12 +45,12 @@ claim('routing/slow-answer', {
   ],
 
   async check(context) {
-    const { contract, facts } = context
+    const { contract } = context
     const { api, login } = contract.paths
     const hanging = [
       { path: `${api}reports`, method: 'GET' },
       // A location of its own may well have a time of its own; it is a decision where none is contracted.
-      ...(noContractedTime(contract, facts) === undefined ? [{ path: login, method: 'POST' }] : []),
+      ...(noContractedTime(contract) === undefined ? [{ path: login, method: 'POST' }] : []),
     ]
     await endsInTime(context, hanging, { hold: true }, 'backend')
   },
@@ -106,9 +105,9 @@ claim('routing/slow-upload', {
   },
 })
 
-/** Who draws no picture and writes no number has contracted no time for anything but the specification's own sentence. */
-function noContractedTime(contract: Contract, facts: PlatformFacts): string | undefined {
-  return promisesLimit(contract, facts, 'answerSeconds')
+/** Who writes no number has contracted no time for anything but the specification's own sentence. */
+function noContractedTime(contract: Contract): string | undefined {
+  return promises(contract, 'answerSeconds')
     ? undefined
     : 'the platform contracts no time after which a request ends'
 }

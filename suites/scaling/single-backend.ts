@@ -4,7 +4,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { twoBackends } from '../../fixtures/faults/compose.ts'
 import { instancesOf } from '../../fixtures/instances.ts'
-import { noStream, promisesLimit, streamPath } from '../../fixtures/needs.ts'
+import { noStream, promisedLevel, streamPath } from '../../fixtures/needs.ts'
 import { inTime, patience } from '../../fixtures/patience.ts'
 
 /** What is lost between four is lost between forty. */
@@ -12,8 +12,7 @@ const MOST_STARTED = 4
 
 claim('scaling/single-backend', {
   // That streams are tracked in memory is the specification's; another platform may well have several on purpose.
-  level: (contract, facts) =>
-    promisesLimit(contract, facts, 'backendInstances') ? 'must' : 'should',
+  level: promisedLevel('backendInstances'),
   says: 'There is one backend instance, since event streams are tracked in its memory.',
   source: { spec: 'Scaling Limitation' },
   needs: ({ fanout }) =>

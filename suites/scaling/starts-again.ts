@@ -12,9 +12,9 @@ claim('scaling/starts-again', {
   source: { standard: 'CIS Docker Benchmark 5.15; Compose Specification, restart' },
   needs: noCompose,
   governedBy: {
-    compose: (_, { services }) =>
+    compose: (contract, { services }) =>
       services
-        .filter(service => !startsAgain(service))
+        .filter(service => isServing(service, contract) && !startsAgain(service))
         .map(({ name }) => ({ service: name, keys: ['restart'] })),
   },
   brokenBy: staysDown,

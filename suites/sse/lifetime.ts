@@ -4,7 +4,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { expectClockMoved } from '../../fixtures/clock-proof.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { streamKept } from '../../fixtures/faults/sse.ts'
-import { noStream, noStreamToCome, streamLevel, streamPath } from '../../fixtures/needs.ts'
+import { noStream, noStreamToCome, promisedLevel, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { silenceAllowed } from '../../fixtures/stream-timeout.ts'
@@ -24,7 +24,7 @@ const BEFORE = 60
 const AFTER = 5 * 60
 
 claim('sse/idle-24h', {
-  level: streamLevel,
+  level: promisedLevel('streamIdleSeconds'),
   says: 'A silent stream is still open a minute before its promised time is over (24 h unless the contract says otherwise).',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
   arrivesBy: apiArrives,
@@ -76,7 +76,7 @@ claim('sse/ends-after-24h', {
 })
 
 claim('sse/heartbeat-outlives-24h', {
-  level: 'must',
+  level: promisedLevel('streamIdleSeconds', 'heartbeatSeconds'),
   says: 'A stream with a heartbeat lives past twice its promised time.',
   source: { spec: 'Flow Description 7 (24h timeout); SSE Configuration' },
   arrivesBy: apiArrives,

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { noRoom } from '../../fixtures/faults/running.ts'
-import { anyOf, noStream, promisesLimit } from '../../fixtures/needs.ts'
+import { anyOf, noStream, promises } from '../../fixtures/needs.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 
@@ -18,10 +18,8 @@ claim('sse/room-for-streams', {
   level: 'should',
   says: 'One worker has the connections for all contracted streams, two for each, and the file descriptors for them.',
   source: { standard: 'nginx documentation, worker_connections and worker_rlimit_nofile' },
-  needs: anyOf(noStream, (contract, facts) =>
-    promisesLimit(contract, facts, 'streams')
-      ? undefined
-      : 'the platform promises no number of streams',
+  needs: anyOf(noStream, contract =>
+    promises(contract, 'streams') ? undefined : 'the platform promises no number of streams',
   ),
   governedBy: { directives: ['worker_connections', 'worker_rlimit_nofile'] },
   brokenBy: noRoom,
