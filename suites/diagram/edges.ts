@@ -15,6 +15,7 @@ import type { DiagramArrow } from '../../fixtures/platform/diagram.ts'
 import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
 import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { observeTraffic, type Traffic } from '../../fixtures/traffic.ts'
+import { unknownServers } from '../../fixtures/unknown-servers.ts'
 import { frontendToBackend, passingOn } from '../../fixtures/ways-inwards.ts'
 
 const source = { spec: 'Network Flow Diagram' }
@@ -67,7 +68,7 @@ claim('diagram/no-other-edges', {
   brokenBy: arrowsMissing,
 
   async check(context) {
-    const { facts, blame, judging, evidence } = context
+    const { contract, facts, blame, judging, evidence } = context
     const arrows = drawnArrows(facts.diagram)
     const isDrawn = (from: Role | undefined, to: Role, port: number) =>
       arrows.some(
@@ -89,12 +90,15 @@ claim('diagram/no-other-edges', {
     for (const { arrow } of arrowsPassedBy(context.contract, facts.diagram))
       blame(arrow.at, 'arrow', arrowText(arrow))
     for (const { host, port, at } of undrawn) blame(at, 'proxy_pass', `${host}:${port}`)
-    const lost = [
-      ...strays,
-      ...undrawn.map(each => ({ ...each, from: 'edge' as const, to: each.role })),
-    ].every(({ from, to }) =>
-      arrows.some(each => to !== undefined && each.from === from && each.to === to),
-    )
+    const missing = unknownServers(facts, contract.edge.service).map(({ host }) => host)
+    // At another port than it is drawn, or by a name that nobody has, no request gets to its service.
+    const isAlmostDrawn = (from: Role | undefined, to: Role) =>
+      arrows.some(each => each.from === from && each.to === to)
+    const lost =
+      strays.every(({ from, to }) => isAlmostDrawn(from, to)) &&
+      undrawn.every(({ role, host }) =>
+        role === undefined ? missing.includes(host) : isAlmostDrawn('edge', role),
+      )
     const [stray] = strays.filter(({ from, path }) => from === 'edge' && path !== undefined)
     if (stray !== undefined) {
       judging({ path: stray.path, directives: passingOn, lost })

@@ -1,9 +1,11 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
+import { isGone } from '../../fixtures/edge-answers.ts'
 import { secretsLogged } from '../../fixtures/faults/log.ts'
 import { anyOf, type Need, noOpenApi } from '../../fixtures/needs.ts'
 import { lookUntil, patience } from '../../fixtures/patience.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
+import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 
 const ID = 'isolation/log-without-secrets'
@@ -24,6 +26,7 @@ claim(ID, {
   level: 'should',
   says: 'What the edge logs of a request holds neither its cookies nor its authorization (and, where that is promised, not its query either, and every request is logged).',
   source: { standard: 'CWE-532 (secrets in log files)' },
+  arrivesBy: apiArrives,
   needs: anyOf(noOpenApi, unseen),
   governedBy: {
     path: ({ paths }) => paths.api,
@@ -37,7 +40,7 @@ claim(ID, {
     const isPromised = contract.promises.includes(ID)
     const [seen, cookie, token, query] = [nonce(), nonce(), nonce(), nonce()]
     const path = `${contract.paths.api}logged-${seen}`
-    await client.http1.request({
+    const answer = await client.http1.request({
       path: `${path}?token=${query}`,
       headers: { cookie: `session=${cookie}`, authorization: `Bearer ${token}` },
     })
@@ -53,7 +56,8 @@ claim(ID, {
       lines: lines?.length ?? 0,
       'with what nobody should read': written.join(', ') || 'nothing',
     })
-    judging({ path })
+    // Of a service that it does not reach the edge complains, with all that was asked.
+    judging({ path, lost: isGone(answer) })
     if (isPromised) expect(lines?.length ?? 0, 'lines of the log about it').toBeGreaterThan(0)
     expect(written, 'what of the request the log holds').toEqual([])
   },

@@ -68,8 +68,9 @@ claim('routing/preflight', {
       if (each.arrived === undefined && isEdgeRefusal(each.answer)) continue
       judging({ path, method: 'OPTIONS' })
       expectSafe(each)
+      const lost = each.arrived === undefined
       if (each.arrived?.method !== 'OPTIONS')
-        judging({ path, method: 'OPTIONS', directives: ['if', ...passingOn] })
+        judging({ path, method: 'OPTIONS', directives: ['if', ...passingOn], lost })
       if (declared.answersAt === undefined)
         expectPassed(each, `${context.contract.paths.apiAtBackend}users`)
       else expectAnswered(each, declared.answersAt)

@@ -148,6 +148,7 @@ async function arrives(
     method,
     directives: arrived === undefined ? lost : ['proxy_method', 'if'],
     ...(isTooLarge && { about: /client_max_body_size/ }),
+    lost: arrived === undefined && !isTooLarge,
   })
   if (method === 'HEAD' && arrived?.method === 'GET' && asksCacheWithGet(context, path))
     evidence(title, 'arrives as GET, for the cache (proxy_cache_convert_head)')

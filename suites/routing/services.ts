@@ -6,12 +6,10 @@ import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { anyPage, apiPath } from '../../fixtures/faults/ways.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { followRequest } from '../../fixtures/platform/nginx/request-way.ts'
-import { isName, isOutside } from '../../fixtures/platform/played-servers.ts'
-import { namesOf } from '../../fixtures/platform/service-facts.ts'
-import { everyUpstream, type Upstream } from '../../fixtures/platform/upstreams.ts'
+import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
-import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
+import { unknownServers } from '../../fixtures/unknown-servers.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
@@ -59,23 +57,6 @@ claim('routing/services-answer', {
     }
   },
 })
-
-/**
- * Servers by a plain name that no service of the compose file has. A network that others share, too, may have
- * services of theirs; of such a platform nothing is said.
- */
-function unknownServers({ compose, configuration }: PlatformFacts, edge?: string): Upstream[] {
-  const service = compose?.services.find(({ name }) => name === edge)
-  if (compose === undefined || service === undefined || service.networkMode !== undefined) return []
-  const isShared = service.networks.some(({ name }) =>
-    compose.networks.some(each => each.name === name && each.external),
-  )
-  if (isShared) return []
-  const known = new Set(compose.services.flatMap(namesOf))
-  return everyUpstream(configuration).filter(
-    ({ host }) => isName(host) && !isOutside(host) && !known.has(host),
-  )
-}
 
 async function ask(
   context: ClaimContext,

@@ -157,7 +157,7 @@ async function endsInTime(
     })
     asked.push(each)
   }
-  if (asked.length === 0) throw new Unmet(`a request to reach the ${role}`, 'none')
+  if (asked.length === 0) throw new Unmet(`a request to reach the ${role}`, 'none', true)
   // What was sent before this has come as far as it will, and what was due has been done after it.
   const settle = () => edge.client.http1.request({ path: '/topology-settled', fresh: true })
   await settle()

@@ -46,15 +46,17 @@ claim(ID, {
         unread: true,
         signal: gone.signal,
       })
+      let isReached = false
       const done = await lookUntil(async () => {
         const [record] = await actors[role].requests(id)
+        isReached ||= record !== undefined
         return record?.finishedAt === undefined ? undefined : record
       }, patience.takenOverMs)
       gone.abort()
       await reading
       const seen = done === undefined ? 'still held by it' : 'done with it'
       evidence(`the ${role}, of ${path} that nobody reads`, seen)
-      judging({ path })
+      judging({ path, lost: !isReached })
       expect(seen, `the ${role}, of ${path} that nobody reads`).toBe('done with it')
     }
   },
