@@ -20,6 +20,7 @@ const KEPT: Record<string, RegExp> = {
   answers: /(?<![\w$])(?:return|proxy_pass|root|alias)\s/g,
   sockets: /(?<![\w$])listen\s/g,
   names: /(?<![\w$])server_name\s/g,
+  'addresses behind variables': /proxy_pass\s+(?:https?:\/\/)?[^;/\s]*\$/g,
   resolvers: /(?<![\w$])resolver\s/g,
   'published ports': /\d+:\d+["']?\s*(?:$|[,\]])/gm,
 }
