@@ -15,12 +15,14 @@ import {
   verdictSchema,
 } from '../fixtures/verdict/schema.ts'
 import { formatVerdict } from '../fixtures/verdict/text.ts'
+import { claimIds } from '../suites/claim-ids.ts'
 import { acceptReds } from './accept.ts'
 import { showRequest } from './at.ts'
 import { claimPattern } from './claim-pattern.ts'
 import { explainPlatform } from './explain.ts'
 import { reportFailure } from './failure.ts'
 import { initContract } from './init.ts'
+import { requireClaims } from './known-claims.ts'
 import { listClaims, listCoverage } from './list-claims.ts'
 import { type GateOptions, HELP, readOptions } from './options.ts'
 import { print } from './print.ts'
@@ -39,6 +41,7 @@ async function main(): Promise<number> {
     await print(process.stdout, HELP)
     return 0
   }
+  requireClaims(options.only, await claimIds())
   if (options.list) {
     await print(process.stdout, await listClaims(options.only))
     return 0

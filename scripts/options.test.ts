@@ -76,6 +76,16 @@ test.each([
   )
 })
 
+test.each([
+  ['--platfrom', '--platform'],
+  ['--dia-gram', '--diagram'],
+  ['--envfile', '--env-file'],
+])('%s: did you mean %s?', (given, near) => {
+  expect(() => readOptions([given, 'x'])).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining(`Did you mean "${near}"?`) }),
+  )
+})
+
 test('of what the gate can do, it does one thing at a time', () => {
   const read = () => readOptions(['--init', '--accept'])
   expect(read).toThrow(InputError)

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { InputError } from '../fixtures/platform/input-error.ts'
+import { nearest } from '../fixtures/platform/nearest-word.ts'
 import type { PlatformOptions } from '../fixtures/platform/read-platform.ts'
 
 /**
@@ -155,36 +156,40 @@ function parse(args: string[], own: Own, { command, words }: { command: string; 
     return parseArgs({
       args,
       allowPositionals: words,
-      options: {
-        ...(own as Record<never, never>),
-        platform: { type: 'string' },
-        nginx: { type: 'string', multiple: true },
-        compose: { type: 'string' },
-        diagram: { type: 'string' },
-        contract: { type: 'string' },
-        'env-file': { type: 'string' },
-        'edge-image': { type: 'string' },
-        only: { type: 'string' },
-        list: { type: 'boolean' },
-        coverage: { type: 'boolean' },
-        report: { type: 'string' },
-        json: { type: 'boolean' },
-        strict: { type: 'boolean' },
-        quick: { type: 'boolean' },
-        explain: { type: 'boolean' },
-        at: { type: 'string' },
-        init: { type: 'boolean' },
-        accept: { type: 'boolean' },
-        fix: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
+      options: { ...(own as Record<never, never>), ...OPTIONS },
     })
   } catch (error) {
-    throw new InputError((error as Error).message.split(/\.\s/)[0] ?? 'unusable command line', {
-      remedy: `\`npm run ${command} -- --help\` lists the options.`,
+    const message = (error as Error).message.split(/\.\s/)[0] ?? 'unusable command line'
+    const strange = /^Unknown option '--([\w-]+)'/.exec(message)?.[1]
+    const near = strange && nearest(strange, Object.keys({ ...OPTIONS, ...own }))
+    throw new InputError(message, {
+      remedy: `${near ? `Did you mean "--${near}"? ` : ''}\`npm run ${command} -- --help\` lists the options.`,
     })
   }
 }
+
+const OPTIONS = {
+  platform: { type: 'string' },
+  nginx: { type: 'string', multiple: true },
+  compose: { type: 'string' },
+  diagram: { type: 'string' },
+  contract: { type: 'string' },
+  'env-file': { type: 'string' },
+  'edge-image': { type: 'string' },
+  only: { type: 'string' },
+  list: { type: 'boolean' },
+  coverage: { type: 'boolean' },
+  report: { type: 'string' },
+  json: { type: 'boolean' },
+  strict: { type: 'boolean' },
+  quick: { type: 'boolean' },
+  explain: { type: 'boolean' },
+  at: { type: 'string' },
+  init: { type: 'boolean' },
+  accept: { type: 'boolean' },
+  fix: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
 
 /** npm changes into the package's directory; paths are meant from where the person stands. */
 export function startedIn(): string {
