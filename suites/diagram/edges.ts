@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { locationLeadingTo } from '../../fixtures/asked-locations.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext, JudgedRequest } from '../../fixtures/context.ts'
 import {
@@ -169,18 +170,29 @@ function whyUnwatched({ from, to }: DrawnArrow, { contract }: ClaimContext): str
         : role === 'client' || role === 'edge' || contract[role].names.length > 0
     if (!isDeployed) return `no file of the platform says where its ${role} is`
   }
-  const watched = from === 'client' || from === 'edge' || to === 'backend' || from === 'backend'
-  return watched && to !== 'client' ? undefined : 'not a way that a stand-in takes by itself'
+  const isWatched =
+    from === 'client' ||
+    (from === 'edge' && to !== 'edge') ||
+    (from === 'frontend' && to === 'backend') ||
+    (from === 'backend' && to === 'database')
+  return isWatched && to !== 'client' ? undefined : 'not a way that a stand-in takes by itself'
 }
 
 async function isCarried(
   { arrow, from, to }: DrawnArrow,
   traffic: Traffic[],
-  { frontend, contract, evidence }: ClaimContext,
+  context: ClaimContext,
 ): Promise<boolean> {
+  const { frontend, contract, evidence } = context
   const isSeen = traffic.some(
     each => each.from === from && each.to === to && (arrow.port ?? each.port) === each.port,
   )
+  if (!isSeen && from === 'edge' && (to === 'frontend' || to === 'backend')) {
+    // It may be there for requests of its own kind, such as web sockets or uploads.
+    const path = await locationLeadingTo(context, to, arrow.port)
+    evidence(`edge → ${to}`, path === undefined ? 'no location leads there' : `by ${path}`)
+    return path !== undefined
+  }
   if (isSeen || from !== 'frontend' || to !== 'backend' || contract.drawnHops.includes('frontend'))
     return isSeen
   // Where the API does not pass it, only the real frontend would call the backend: what can be seen is whether it could.
