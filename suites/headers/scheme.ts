@@ -5,6 +5,7 @@ import { claim } from '../../fixtures/claim.ts'
 import { schemeSpoofed } from '../../fixtures/faults/headers.ts'
 import { noHttps } from '../../fixtures/hosts.ts'
 import { anyOf, noWayIn } from '../../fixtures/needs.ts'
+import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { proxyBefore } from '../../fixtures/proxy-before.ts'
 
@@ -21,6 +22,7 @@ claim('headers/no-scheme-spoofing', {
   level: 'should',
   says: "A client's own X-Forwarded-Proto cannot pass as the scheme by which it came.",
   source: { standard: 'RFC 7239 §5.4, §8.1 (X-Forwarded-Proto as its forerunner)' },
+  arrivesBy: requestsArrive,
   needs: anyOf(noHttps, noWayIn, proxyBefore),
   governedBy: {
     path: ({ paths }) => paths.api,

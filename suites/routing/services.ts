@@ -5,11 +5,16 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { outcomeOf } from '../../fixtures/edge-answers.ts'
 import { anyPage, apiPath } from '../../fixtures/faults/ways.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { nearest } from '../../fixtures/platform/nearest-word.ts'
 import { followRequest } from '../../fixtures/platform/nginx/request-way.ts'
+import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
+import { every } from '../../fixtures/platform/nginx/walk.ts'
+import { namesOf } from '../../fixtures/platform/service-facts.ts'
 import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { unknownServers } from '../../fixtures/unknown-servers.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import { passingOn } from '../../fixtures/ways-inwards.ts'
 import type { RequestRecord } from '../../stubs/protocol.ts'
 
@@ -43,8 +48,13 @@ claim('routing/services-answer', {
       evidence(`connecting from the edge to ${host}:${port}`, dialled)
       if (dialled.reached) continue
       missing.push(`${host}:${port}`)
+      const near = nearest(host, facts.compose?.services.flatMap(namesOf) ?? [])
+      if (near !== undefined) evidence(`a name like ${host} in the compose file`, near)
+      for (const each of giving(host, facts)) blame(each.at, each.name, each.text)
       blame(at, 'proxy_pass', `${host}:${port}`)
     }
+    // Only who knows the platform can say which service was meant, or is to be started.
+    if (missing.length > 0) judging({ directives: [] })
     expect(missing, 'servers that no service of the compose file is').toEqual([])
     for (const path of ['/', `${contract.paths.api}users`, contract.paths.login]) {
       const method = path === contract.paths.login ? 'POST' : 'GET'
@@ -57,6 +67,13 @@ claim('routing/services-answer', {
     }
   },
 })
+
+/** The lines that give a variable this name. */
+function giving(host: string, { configuration }: PlatformFacts): Directive[] {
+  return every(configuration.directives).filter(
+    ({ name, args }) => name === 'set' && args[1]?.split(/[:/]+/).includes(host),
+  )
+}
 
 async function ask(
   context: ClaimContext,

@@ -9,6 +9,7 @@ import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import type { Member } from '../../fixtures/probes/crowd.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 /** Words of nginx that tell what it ran out of, and the directive that decides how much of it there is. */
 const SHORTAGES: [RegExp, string][] = [
@@ -20,6 +21,9 @@ const SHORTAGES: [RegExp, string][] = [
 
 /** Failures of this machine and not of the edge. */
 const OWN_FAILURES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS'])
+
+/** Connections of a worker where nothing is written: nginx's own default. */
+const USUAL_CONNECTIONS = 512
 
 /** A key of these says nothing of the client: what it limits, it limits for all. */
 const FOR_ALL =
@@ -35,7 +39,7 @@ claim('sse/capacity', {
   governedBy: { path: streamPath, directives: ['limit_conn'], limit: 'streams' },
   brokenBy: fewConnections,
 
-  async check({ ownEdge, backend, contract, facts, nonce, blame, evidence }) {
+  async check({ ownEdge, backend, contract, facts, nonce, blame, judging, evidence }) {
     const { streams } = contract.limits
     const id = nonce()
     const edge = await ownEdge()
@@ -59,8 +63,10 @@ claim('sse/capacity', {
       // One that was shut out is closed, or its edge says what it ran out of; that an event comes in time is sse/unbuffered-h1.
       if (directive === undefined && crowd.members.every(({ open }) => open))
         throw new Error(`given up while every stream was open, the first as ${inWords(broken)}`)
-      for (const { at, name, text } of placesOf(directive, facts.configuration.directives))
-        blame(at, name, text)
+      const places = placesOf(directive ?? scarce(streams, facts), facts.configuration.directives)
+      for (const { at, name, text } of places) blame(at, name, text)
+      // What ran out is known by now: no line of the stream's location has a part in it.
+      if (places.length > 0) judging({ path: streamPath(contract), directives: [] })
     }
     expect(held.length, 'streams held at once, each with its own event').toBe(streams)
   },
@@ -71,6 +77,15 @@ function placesOf(wanted: string | undefined, directives: readonly Directive[]):
   const found = every(directives).filter(({ name }) => name === wanted)
   if (found.length > 0 || wanted === undefined) return found
   return directives.filter(({ name }) => name === 'events')
+}
+
+/** What the files grant too little of, where the edge's log is silent: a stream takes two connections of a worker. */
+function scarce(streams: number, { configuration }: PlatformFacts): string | undefined {
+  const [written] = every(configuration.directives).filter(
+    ({ name }) => name === 'worker_connections',
+  )
+  const held = Number(written?.args[0] ?? USUAL_CONNECTIONS)
+  return held < 2 * streams ? 'worker_connections' : undefined
 }
 
 /** One event, whole, of the request that opened this very stream: its path may be another at the backend, its query is not. */
