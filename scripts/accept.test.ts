@@ -37,6 +37,7 @@ const judged = [
   record('a/advice', 'fail', 'should'),
   record('a/unclear', 'unproven'),
   record('a/elsewhere', 'not-applicable'),
+  record('a/follows', 'blocked'),
 ]
 
 test('the reds are listed in a file that is made for them, and the gate is green', async () => {
