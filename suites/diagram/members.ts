@@ -7,6 +7,7 @@ import type { Compose, Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import type { Diagram, DiagramNode } from '../../fixtures/platform/diagram.ts'
 import { isOneShot } from '../../fixtures/platform/one-shot.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 const noBox: Need = (contract, { diagram, compose }) =>
   diagram && compose && boxOfNetwork(diagram, compose, contract) === undefined
@@ -15,8 +16,12 @@ const noBox: Need = (contract, { diagram, compose }) =>
 
 claim('diagram/members', {
   // A box that does not name the network may well be drawn around less than all of it.
-  level: (contract, { diagram, compose }) =>
-    diagram && compose && boxOfNetwork(diagram, compose, contract)?.isNamed ? 'must' : 'should',
+  level: (contract, facts) => {
+    const seen = compared(contract, facts)
+    return seen && !seen.isNamed && seen.undrawn.length > 0 && seen.undeployed.length === 0
+      ? 'should'
+      : 'must'
+  },
   says: "The services inside the diagram's network box are the ones on the compose network.",
   source: { spec: 'Digital Ocean Droplet' },
   needs: anyOf(noDiagram, noCompose, noBox),
@@ -25,13 +30,9 @@ claim('diagram/members', {
 
   async check({ contract, facts, blame, judging, evidence }) {
     const { compose, diagram } = facts
-    const found = compose && diagram && boxOfNetwork(diagram, compose, contract)
-    if (compose === undefined || diagram === undefined || found === undefined) return
-    const { box, network } = found
-    const inside = membersOf(diagram, box.id)
-    const services = compose.services.filter(({ networks }) =>
-      networks.some(({ name }) => name === network),
-    )
+    const seen = compared(contract, facts)
+    if (compose === undefined || diagram === undefined || seen === undefined) return
+    const { box, network, inside, services, undrawn, undeployed } = seen
     evidence(
       `in the box "${box.label}"`,
       inside.map(({ label }) => label),
@@ -40,13 +41,6 @@ claim('diagram/members', {
       `on the compose network ${network}`,
       services.map(({ name }) => name),
     )
-    const nodeOf = (service: Service) => drawnAs(service, inside, diagram, contract)
-    // What does its work once is gone before anybody looks at the picture.
-    const undrawn = services.filter(
-      service => nodeOf(service) === undefined && !isOneShot(service, compose),
-    )
-    const drawn = services.map(nodeOf)
-    const undeployed = inside.filter(node => !drawn.includes(node))
     for (const { name, at, positions } of undrawn) {
       const said = `${name}: on ${network}, and not in the box`
       blame(positions[`networks.${network}`] ?? at, `networks.${network}`, said)
@@ -72,6 +66,24 @@ claim('diagram/members', {
     ).toEqual([])
   },
 })
+
+/** The box and the network beside each other: what only one of them has. */
+function compared(contract: Contract, { compose, diagram }: PlatformFacts) {
+  const found = compose && diagram && boxOfNetwork(diagram, compose, contract)
+  if (compose === undefined || diagram === undefined || found === undefined) return undefined
+  const { box, network, isNamed } = found
+  const inside = membersOf(diagram, box.id)
+  const services = compose.services.filter(({ networks }) =>
+    networks.some(({ name }) => name === network),
+  )
+  const drawn = new Map(services.map(each => [each, drawnAs(each, inside, diagram, contract)]))
+  return {
+    ...{ box, network, isNamed, inside, services },
+    // What does its work once is gone before anybody looks at the picture.
+    undrawn: services.filter(each => drawn.get(each) === undefined && !isOneShot(each, compose)),
+    undeployed: inside.filter(node => ![...drawn.values()].includes(node)),
+  }
+}
 
 /** The box whose label names a network of the compose file; else the one around the platform's own roles. */
 function boxOfNetwork(diagram: Diagram, compose: Compose, contract: Contract) {
