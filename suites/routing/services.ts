@@ -10,7 +10,7 @@ import { followRequest } from '../../fixtures/platform/nginx/request-way.ts'
 import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { namesOf } from '../../fixtures/platform/service-facts.ts'
-import { everyUpstream } from '../../fixtures/platform/upstreams.ts'
+import { everyUpstream, type Upstream } from '../../fixtures/platform/upstreams.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { unknownServers } from '../../fixtures/unknown-servers.ts'
@@ -61,9 +61,15 @@ claim('routing/services-answer', {
       const { answer, passed } = await ask(context, path, method)
       evidence(`${method} ${path}`, `${outcomeOf(answer)}; ${passed.length} services reached`)
       judging({ path, method, lost: passed.length === 0 })
-      const isUnanswered = passed.length === 0 && !isSpokenToOverTls(context, path, method)
+      const servers = handedTo(context, path, method)
+      // TLS to a service that expects none reaches it: `tls/terminates-at-edge` tells.
+      const isHandedOn = servers.length > 0 && !servers.some(({ tls }) => tls)
+      const isUnanswered = isHandedOn && passed.length === 0
       if (isUnanswered && (answer.status === 502 || answer.status === 504))
-        expect(outcomeOf(answer), `who answers ${method} ${path}`).toBe('a service')
+        expect(
+          `nobody: ${outcomeOf(answer)}`,
+          `who answers ${method} ${path}, handed to ${servers.map(inWords).join(', ')}`,
+        ).toBe('that service')
     }
   },
 })
@@ -99,11 +105,15 @@ async function ask(
   return asked
 }
 
-/** Whether the edge speaks TLS to a service that expects HTTP: it exists, and `tls/terminates-at-edge` tells. */
-function isSpokenToOverTls(context: ClaimContext, path: string, method: string): boolean {
+/** The servers to which the configuration hands a request over HTTP; none where it does not, or where that cannot be told. */
+function handedTo(context: ClaimContext, path: string, method: string): Upstream[] {
   const scope = scopeOf(context, path)
   const server = scope === undefined || !('server' in scope) ? scope : scope.server
   const host = context.contract.hosts.primary
   const outcome = server && followRequest(server, { target: path, host, method }).outcome
-  return outcome?.kind === 'proxy' && outcome.to.some(({ tls }) => tls)
+  return outcome?.kind === 'proxy' && outcome.by === 'proxy_pass' ? outcome.to : []
+}
+
+function inWords({ host, port }: Upstream): string {
+  return `${host}:${port}`
 }
