@@ -94,6 +94,21 @@ const missing: BadInput[] = [
     says: 'nginx: no nginx configuration was found',
   },
   {
+    what: 'a Caddyfile alone',
+    only: { Caddyfile: 'site.example {\n}\n' },
+    says: '.: no nginx configuration was found, and only nginx is judged: Caddyfile is Caddy',
+  },
+  {
+    what: 'a Kubernetes object alone',
+    only: { 'k8s/site.yaml': 'apiVersion: networking.k8s.io/v1\nkind: Ingress\n' },
+    says: '.: no nginx configuration was found, and only nginx is judged: k8s/site.yaml is a Kubernetes object (Ingress)',
+  },
+  {
+    what: 'two whole configurations, and nothing that says which is deployed',
+    only: { 'a/main.conf': 'events { }\nhttp { }\n', 'b/main.conf': 'events { }\nhttp { }\n' },
+    says: '.: no nginx configuration was found that is sure to be deployed; seen: a/main.conf (a whole nginx.conf), b/main.conf',
+  },
+  {
     what: 'a named nginx that is not there',
     options: { nginx: 'elsewhere' },
     says: 'elsewhere: there is no such nginx directory or file',
@@ -216,6 +231,11 @@ const nginx: BadInput[] = [
     what: 'a semicolon that is missing',
     files: site('server {\n listen 80\n}\n'),
     says: 'nginx/conf.d/site.conf:3:1: unexpected "}"',
+  },
+  {
+    what: 'a semicolon that is missing before another directive',
+    files: site('server {\n root /srv/www\n index index.html;\n}\n'),
+    says: 'nginx/conf.d/site.conf:3:18: invalid number of arguments in "root" directive\n  → A ";" is missing at the end of line 2, before "index".',
   },
   {
     what: 'a quote that is never closed',
