@@ -5,6 +5,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { apiPath } from '../../fixtures/faults/ways.ts'
 import {
   anyOf,
+  furtherStreams,
   noHttp2,
   noStream,
   noStreamToCome,
@@ -13,6 +14,7 @@ import {
 } from '../../fixtures/needs.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { tellUnseen } from '../../fixtures/unseen-stream.ts'
+import type { Steering } from '../../stubs/protocol.ts'
 
 const stream = inLocation(streamPath)
 
@@ -98,13 +100,38 @@ claim('sse/headers-before-events', {
   },
 })
 
+/** What a backend answers at a stream of which the stub knows nothing. */
+const OPENED: Steering = {
+  stream: true,
+  headers: [
+    ['Content-Type', 'text/event-stream'],
+    ['Cache-Control', 'no-cache'],
+  ],
+}
+
 async function seesEachEventAtOnce(
-  { client, backend, contract, evidence }: ClaimContext,
+  context: ClaimContext,
   protocol: 'http1' | 'http2',
 ): Promise<void> {
-  const { promptMs } = contract.limits
+  const { backend, contract, facts, evidence, nonce, judging } = context
   tellUnseen(contract, evidence)
-  await using stream = client[protocol].openEventStream(streamPath(contract))
+  await seesEventsOf(context, protocol, { path: streamPath(contract), id: nonce() })
+  for (const path of furtherStreams(contract, facts)) {
+    const id = nonce()
+    await backend.steer(id, OPENED)
+    evidence('a further stream', path)
+    judging({ path })
+    await seesEventsOf(context, protocol, { path, id })
+  }
+}
+
+async function seesEventsOf(
+  { client, backend, contract, evidence }: ClaimContext,
+  protocol: 'http1' | 'http2',
+  { path, id }: { path: string; id: string },
+): Promise<void> {
+  const { promptMs } = contract.limits
+  await using stream = client[protocol].openEventStream(path, { nonce: id })
   const held = await backend.nextStream(stream.nonce)
   const delays: number[] = []
   for (let n = 1; n <= RUN; n++) {
