@@ -20,6 +20,8 @@ claim('caching/login-no-store', {
   level: 'must',
   says: 'The login answer carries exactly one Cache-Control, with no-store, and nothing that weakens it, whatever its status or method.',
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §5.2.2.5' },
+  // Where no service answers, the edge's own 502 is no login's answer.
+  restsOn: ['routing/services-answer'],
   arrivesBy: apiArrives,
   needs: noOpenApi,
   governedBy,
