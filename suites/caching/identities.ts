@@ -7,6 +7,7 @@ import type { ClaimContext } from '../../fixtures/context.ts'
 import { cacheOfPosts, sharedCaches } from '../../fixtures/faults/caching.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import type { SessionCookie } from '../../fixtures/platform/contract.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { Steering } from '../../stubs/protocol.ts'
@@ -71,7 +72,7 @@ const BACKEND_HEADERS: Record<string, Steering> = {
 
 /** Asks as one identity, then as another, with the same URL and different credentials. */
 async function neverShared(
-  { backend, nonce, evidence }: ClaimContext,
+  { backend, contract, nonce, evidence }: ClaimContext,
   client: Client,
   path: string,
   method: string,
@@ -92,7 +93,10 @@ async function neverShared(
       path: url,
       method,
       nonce: id,
-      headers: { authorization: `Bearer ${identity}`, cookie: `session=${identity}` },
+      headers: {
+        authorization: `Bearer ${identity}`,
+        cookie: cookiesOf(identity, contract.sessionCookies),
+      },
       body: method === 'POST' ? identity : undefined,
     })
     return { answer, arrived: (await backend.requests(id)).length }
@@ -107,6 +111,14 @@ async function neverShared(
   if (others.length > 0)
     evidence(title, { seenByBob: seen, headers: answer.headers, reachedTheBackend: arrived })
   expect(others, `${title}: what the second identity sees of others`).toEqual([])
+}
+
+/** Whoever is logged in carries the platform's own cookies, by which its caches may know that. */
+function cookiesOf(identity: string, own: readonly SessionCookie[]): string {
+  const pairs = [{ name: 'session' }, ...own].map(
+    ({ name, value = identity }: Pick<SessionCookie, 'name' | 'value'>) => `${name}=${value}`,
+  )
+  return pairs.join('; ')
 }
 
 const IDENTITY = /(?:ada|bob)-[0-9a-f]{8}/g
