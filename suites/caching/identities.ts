@@ -8,6 +8,7 @@ import { cacheOfPosts, sharedCaches } from '../../fixtures/faults/caching.ts'
 import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { SessionCookie } from '../../fixtures/platform/contract.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
 import type { Steering } from '../../stubs/protocol.ts'
@@ -51,7 +52,7 @@ claim('caching/api-not-stored', {
       .map(
         ([name, steering]) =>
           (client: Client) =>
-            neverShared(context, client, path, 'GET', name, steering),
+            neverShared(context, client, path, usualMethod(context.contract, path), name, steering),
       )
     await atItsPace(context, path, rounds, { requestsEach: 2 })
   },

@@ -4,6 +4,7 @@ import { answersAtOwnPaths, everyKindOfAnswer } from '../../fixtures/answers.ts'
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { repeated, versionTold } from '../../fixtures/faults/headers.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 
 /** Headers that have one value; a second one leaves it to the client which counts. */
@@ -47,7 +48,7 @@ function answersAcrossOrigins({ client, contract }: ClaimContext) {
   const path = `${contract.paths.api}users`
   const headers = { origin: `https://${host}`, 'access-control-request-method': 'POST' }
   return Promise.all(
-    ['GET', 'OPTIONS'].map(async method => {
+    [usualMethod(contract, path), 'OPTIONS'].map(async method => {
       const answer = await client.http1.request({ method, path, headers })
       return { title: `${method} ${path} with an Origin`, host, path, answer }
     }),

@@ -9,6 +9,7 @@ import type { Contract } from '../../fixtures/platform/contract.ts'
 import { everyLocation } from '../../fixtures/platform/every-location.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { siteWideHeaders } from '../../fixtures/platform/site-wide-headers.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 import type { Header } from '../../stubs/protocol.ts'
@@ -154,7 +155,7 @@ async function withPoliciesInside(context: ClaimContext) {
   const { api, login } = contract.paths
   const asked = [
     { path: '/pages', actor: frontend, method: 'GET' },
-    { path: `${api}users`, actor: backend, method: 'GET' },
+    { path: `${api}users`, actor: backend, method: usualMethod(contract, api) },
     { path: login, actor: backend, method: 'POST' },
   ]
   const answers = await Promise.all(

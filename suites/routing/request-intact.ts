@@ -14,6 +14,7 @@ import { noOpenApi } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { passTarget } from '../../fixtures/platform/upstreams.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { valuesOf } from '../../fixtures/probes/headers.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -122,7 +123,7 @@ async function arrives(
   request: ClientRequest,
 ): Promise<Looked> {
   const { backend, contract, nonce, evidence, judging } = context
-  const { method = 'GET', body } = request
+  const { method = usualMethod(contract, request.path), body } = request
   const id = nonce()
   // A query of its own, so that no cache answers for the backend.
   const path = `${request.path}${request.path.includes('?') ? '&' : '?'}probe=${id}`

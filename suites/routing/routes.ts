@@ -9,6 +9,7 @@ import { frontendMistold } from '../../fixtures/faults/settings.ts'
 import { anyPage, apiPath, elsewhere, firstHop, passTo } from '../../fixtures/faults/ways.ts'
 import { loginPath, noFrontend, noOpenApi, noStream } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import { requestsArrive } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
@@ -92,9 +93,10 @@ claim('routing/api-to-backend', {
     // Where nginx takes another way, either the picture or the files are wrong.
     for (const { arrow } of arrowsPassedBy(contract, facts.diagram))
       blame(arrow.at, 'arrow', arrowText(arrow))
+    const usual = usualMethod(contract, paths.api)
     for (const [method, path] of [
-      ['GET', `${paths.api}users/${context.nonce()}`],
-      ['GET', `${paths.api}coaching/${context.nonce()}?x=1`],
+      [usual, `${paths.api}users/${context.nonce()}`],
+      [usual, `${paths.api}coaching/${context.nonce()}?x=1`],
       ['POST', paths.login],
     ] as const) {
       for (const { passed, protocol, answer } of await follow(context, path, method)) {
@@ -220,7 +222,11 @@ interface Followed {
 }
 
 /** Sends a request over each protocol and tells whom it passed. */
-function follow(context: ClaimContext, path: string, method = 'GET'): Promise<Followed[]> {
+function follow(
+  context: ClaimContext,
+  path: string,
+  method = usualMethod(context.contract, path),
+): Promise<Followed[]> {
   const { contract, frontend, backend, nonce } = context
   return atItsPace(
     context,

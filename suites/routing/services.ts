@@ -11,6 +11,7 @@ import type { Directive } from '../../fixtures/platform/nginx/tree.ts'
 import { every } from '../../fixtures/platform/nginx/walk.ts'
 import { namesOf } from '../../fixtures/platform/service-facts.ts'
 import { everyUpstream, type Upstream } from '../../fixtures/platform/upstreams.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { scopeOf } from '../../fixtures/scope.ts'
 import { unknownServers } from '../../fixtures/unknown-servers.ts'
@@ -57,7 +58,7 @@ claim('routing/services-answer', {
     if (missing.length > 0) judging({ directives: [] })
     expect(missing, 'servers that no service of the compose file is').toEqual([])
     for (const path of ['/', `${contract.paths.api}users`, contract.paths.login]) {
-      const method = path === contract.paths.login ? 'POST' : 'GET'
+      const method = path === contract.paths.login ? 'POST' : usualMethod(contract, path)
       const { answer, passed } = await ask(context, path, method)
       evidence(`${method} ${path}`, `${outcomeOf(answer)}; ${passed.length} services reached`)
       judging({ path, method, lost: passed.length === 0 })

@@ -10,6 +10,7 @@ import { TimeSince } from '../../fixtures/moved-clock.ts'
 import { anyOf, noFrontend, noOpenApi, promisedLevel, promises } from '../../fixtures/needs.ts'
 import { inTime, patience } from '../../fixtures/patience.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
+import { usualMethod } from '../../fixtures/platform/usual-method.ts'
 import { apiArrives, pagesArrive } from '../../fixtures/prerequisites.ts'
 import type { HttpRecord } from '../../fixtures/probes/http.ts'
 import { Unmet } from '../../fixtures/unmet.ts'
@@ -48,7 +49,7 @@ claim('routing/slow-answer', {
     const { contract } = context
     const { api, login } = contract.paths
     const hanging = [
-      { path: `${api}reports`, method: 'GET' },
+      { path: `${api}reports`, method: usualMethod(contract, api) },
       // A location of its own may well have a time of its own; it is a decision where none is contracted.
       ...(noContractedTime(contract) === undefined ? [{ path: login, method: 'POST' }] : []),
     ]
