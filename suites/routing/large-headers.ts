@@ -34,7 +34,7 @@ claim('routing/large-headers', {
   brokenBy: smallHeaders,
 
   async check(context) {
-    const { contract, backend, nonce, evidence } = context
+    const { contract, backend, nonce, evidence, judging } = context
     const { login, api } = contract.paths
     const cookies = Array.from(
       { length: COOKIES },
@@ -69,6 +69,7 @@ claim('routing/large-headers', {
         `${outcomeOf(answer)}, ${bytes} bytes of headers`,
       )
       if (!arrived && isEdgeRefusal(answer)) continue
+      judging({ path: login, method: 'POST', lost: !arrived })
       assertInTime([{ title: `a large login answer over ${answer.protocol}`, answer }])
       expect(answer.status, `status of a large login answer over ${answer.protocol}`).toBe(200)
       expect(

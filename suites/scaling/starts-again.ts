@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
 import { staysDown } from '../../fixtures/faults/compose.ts'
-import { noCompose } from '../../fixtures/needs.ts'
+import { anyOf, noCompose } from '../../fixtures/needs.ts'
 import type { Service } from '../../fixtures/platform/compose.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
 import { loopOf, startsAgain } from '../../fixtures/renewal-loop.ts'
@@ -10,7 +10,7 @@ claim('scaling/starts-again', {
   level: 'should',
   says: 'Whatever serves is started again by itself, after a crash and with its machine.',
   source: { standard: 'CIS Docker Benchmark 5.15; Compose Specification, restart' },
-  needs: noCompose,
+  needs: anyOf(noCompose, startedByUnit),
   governedBy: {
     compose: (contract, { services }) =>
       services
@@ -34,6 +34,11 @@ claim('scaling/starts-again', {
     ).toEqual([])
   },
 })
+
+/** What becomes of services that systemd starts is for their unit to say, and cannot be read from the compose file. */
+function startedByUnit({ startedAt }: Contract): string | undefined {
+  return startedAt && `systemd starts the services, by ${startedAt.file}:${startedAt.line}`
+}
 
 /** A service with a role, and one that repeats something by itself. Others may well be there to end. */
 function isServing({ name, command }: Service, contract: Contract): boolean {
