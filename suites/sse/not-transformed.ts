@@ -1,6 +1,9 @@
 import { expect } from 'vitest'
 import { all, broken, inLocation } from '../../fixtures/changes.ts'
 import { claim } from '../../fixtures/claim.ts'
+import type { ProtocolClient } from '../../fixtures/client.ts'
+import type { ClaimContext } from '../../fixtures/context.ts'
+import { awaitedStream, judgedStreams } from '../../fixtures/judged-streams.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
@@ -39,31 +42,42 @@ claim('sse/not-transformed', {
     ),
   ],
 
-  async check({ client, backend, contract, evidence, judging }) {
-    for (const probe of client.both) {
-      await using stream = probe.openEventStream(streamPath(contract), {
-        headers: { 'accept-encoding': 'gzip, br, deflate, zstd' },
-      })
-      const held = await backend.nextStream(stream.nonce)
-      // Long enough that a compressor would find it worth its while.
-      const text = 'a coach writes a line that repeats itself. '.repeat(60)
-      await held.send(`data: ${text}\n\n`)
-      // Behind an edge that holds everything back, headers come when the stream ends; that delay is another claim's.
-      const event = await stream.nextEvent({ withinMs: patience.arrivesMs })
-      if (event.data === undefined) await held.end()
-      const head = await stream.headers({ withinMs: patience.arrivesMs })
-      const value = (name: string) =>
-        head.headers.filter(([each]) => each === name).map(([, each]) => each)
-      evidence(`headers over ${probe.protocol}`, head.headers)
-      expect(head.status, `status over ${probe.protocol}`).toBe(200)
-      const path = streamPath(contract)
-      judging({ path, directives: ['add_header', 'proxy_hide_header'], about: /content-type/i })
-      expect(value('content-type'), 'Content-Type').toHaveLength(1)
-      expect(value('content-type')[0], 'Content-Type').toMatch(/^text\/event-stream\b/)
-      judging({ path })
-      expect(value('content-encoding'), 'Content-Encoding').toEqual([])
-      expect(value('content-length'), 'Content-Length').toEqual([])
-      expect(stream.bytes().toString(), 'the bytes of the stream').toContain(`data: ${text}\n\n`)
-    }
+  async check(context) {
+    for (const path of judgedStreams(context))
+      for (const probe of context.client.both) await staysAsItIs(context, probe, path)
   },
 })
+
+async function staysAsItIs(
+  context: ClaimContext,
+  probe: ProtocolClient,
+  path: string,
+): Promise<void> {
+  const { backend, evidence, judging } = context
+  const title = `${path} over ${probe.protocol}`
+  const nonce = await awaitedStream(context, path)
+  judging({ path })
+  await using stream = probe.openEventStream(path, {
+    headers: { 'accept-encoding': 'gzip, br, deflate, zstd' },
+    nonce,
+  })
+  const held = await backend.nextStream(nonce)
+  // Long enough that a compressor would find it worth its while.
+  const text = 'a coach writes a line that repeats itself. '.repeat(60)
+  await held.send(`data: ${text}\n\n`)
+  // Behind an edge that holds everything back, headers come when the stream ends; that delay is another claim's.
+  const event = await stream.nextEvent({ withinMs: patience.arrivesMs })
+  if (event.data === undefined) await held.end()
+  const head = await stream.headers({ withinMs: patience.arrivesMs })
+  const value = (name: string) =>
+    head.headers.filter(([each]) => each === name).map(([, each]) => each)
+  evidence(`headers of ${title}`, head.headers)
+  expect(head.status, `status of ${title}`).toBe(200)
+  judging({ path, directives: ['add_header', 'proxy_hide_header'], about: /content-type/i })
+  expect(value('content-type'), `Content-Type of ${title}`).toHaveLength(1)
+  expect(value('content-type')[0], `Content-Type of ${title}`).toMatch(/^text\/event-stream\b/)
+  judging({ path })
+  expect(value('content-encoding'), `Content-Encoding of ${title}`).toEqual([])
+  expect(value('content-length'), `Content-Length of ${title}`).toEqual([])
+  expect(stream.bytes().toString(), `the bytes of ${title}`).toContain(`data: ${text}\n\n`)
+}

@@ -9,6 +9,7 @@ import {
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { identityLost, streamShared } from '../../fixtures/faults/sse.ts'
+import { judgedStreams } from '../../fixtures/judged-streams.ts'
 import { noStream, streamPath } from '../../fixtures/needs.ts'
 import { patience } from '../../fixtures/patience.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
@@ -34,39 +35,48 @@ claim('sse/not-cached', {
   brokenBy: streamShared,
 
   async check(context) {
-    for (const [saying, steering] of Object.entries(SAYING)) {
-      context.judging({ path: streamPath(context.contract) })
-      // The second comes while the first is open, the third when the first is over and could have been kept.
-      const path = `${streamPath(context.contract)}?round=${context.nonce()}`
-      const first = await open(context, path, steering)
-      const second = await open(context, path, steering)
-      await first.tell('for the first')
-      await second.tell('for the second')
-      await first.over()
-      const third = await open(context, path, steering)
-      await third.tell('for the third')
-      await Promise.all([second.over(), third.over()])
-      for (const { stream, own } of [second, third]) {
-        const seen = stream.bytes().toString()
-        context.evidence(`${own}, with ${saying} from the backend`, seen)
-        expect(seen, `what the client sees ${own}`).toBe(`data: ${own}\n\n`)
-      }
-      const { headers } = await second.stream.headers({ withinMs: patience.arrivesMs })
-      const control = cacheDirectives(headers)
-      context.evidence(
-        `Cache-Control, with ${saying} from the backend`,
-        control.join(', ') || 'none',
-      )
-      context.judging({ path: streamPath(context.contract), ...allowingToStore })
-      expect(whatAllowsStoring(headers), 'what allows a cache to keep the stream').toEqual([])
-      if (saying === 'no-cache')
-        expect(
-          control.some(word => word === 'no-cache' || word === 'no-store'),
-          `Cache-Control (${control.join(', ')}) keeps no-cache`,
-        ).toBe(true)
-    }
+    for (const path of judgedStreams(context))
+      for (const saying of Object.keys(SAYING)) await staysOnesOwn(context, path, saying)
   },
 })
+
+async function staysOnesOwn(context: ClaimContext, path: string, saying: string): Promise<void> {
+  const { evidence, judging } = context
+  const said = `of ${path}, with ${saying} from the backend`
+  const isFirst = path === streamPath(context.contract)
+  const steering = { ...SAYING[saying], ...(isFirst ? {} : asStream(SAYING[saying])) }
+  judging({ path })
+  // The second comes while the first is open, the third when the first is over and could have been kept.
+  const target = `${path}?round=${context.nonce()}`
+  const first = await open(context, target, steering)
+  const second = await open(context, target, steering)
+  await first.tell('for the first')
+  await second.tell('for the second')
+  await first.over()
+  const third = await open(context, target, steering)
+  await third.tell('for the third')
+  await Promise.all([second.over(), third.over()])
+  for (const { stream, own } of [second, third]) {
+    const seen = stream.bytes().toString()
+    evidence(`${own}, ${said}`, seen)
+    expect(seen, `what the client sees ${own}, ${said}`).toBe(`data: ${own}\n\n`)
+  }
+  const { headers } = await second.stream.headers({ withinMs: patience.arrivesMs })
+  const control = cacheDirectives(headers)
+  evidence(`Cache-Control ${said}`, control.join(', ') || 'none')
+  judging({ path, ...allowingToStore })
+  expect(whatAllowsStoring(headers), `what allows a cache to keep the stream, ${said}`).toEqual([])
+  if (saying === 'no-cache')
+    expect(
+      control.some(word => word === 'no-cache' || word === 'no-store'),
+      `Cache-Control (${control.join(', ')}) ${said} keeps no-cache`,
+    ).toBe(true)
+}
+
+/** The same of a stream that the stub does not know for one. */
+function asStream({ headers = [] }: Steering = {}): Pick<Steering, 'headers'> {
+  return { headers: [['content-type', 'text/event-stream'], ...headers] }
+}
 
 async function open({ client, backend, nonce }: ClaimContext, path: string, steering: Steering) {
   const id = nonce()

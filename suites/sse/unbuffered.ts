@@ -3,9 +3,9 @@ import { addLocation, all, bodyOf, broken, inForce, inLocation } from '../../fix
 import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { apiPath } from '../../fixtures/faults/ways.ts'
+import { awaitedStream, judgedStreams } from '../../fixtures/judged-streams.ts'
 import {
   anyOf,
-  furtherStreams,
   noHttp2,
   noStream,
   noStreamToCome,
@@ -14,7 +14,6 @@ import {
 } from '../../fixtures/needs.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { tellUnseen } from '../../fixtures/unseen-stream.ts'
-import type { Steering } from '../../stubs/protocol.ts'
 
 const stream = inLocation(streamPath)
 
@@ -88,39 +87,31 @@ claim('sse/headers-before-events', {
   governedBy: { path: streamPath, directives: ['proxy_buffering', 'proxy_ignore_headers'], sound },
   brokenBy: [...heldBack, ...heldBackFromAll],
 
-  async check({ client, backend, contract, evidence }) {
-    for (const probe of client.both) {
-      const { protocol } = probe
-      await using stream = probe.openEventStream(streamPath(contract))
-      await backend.nextStream(stream.nonce)
-      const head = await stream.headers({ withinMs: contract.limits.promptMs })
-      evidence(`headers over ${protocol}`, `${head.lastSeen} after ${Math.round(head.waitedMs)} ms`)
-      expect(head.status, `status over ${protocol}, before any event was sent`).toBe(200)
+  async check(context) {
+    const { client, backend, contract, evidence, judging } = context
+    for (const path of judgedStreams(context)) {
+      judging({ path })
+      for (const probe of client.both) {
+        const title = `${path} over ${probe.protocol}`
+        const nonce = await awaitedStream(context, path)
+        await using stream = probe.openEventStream(path, { nonce })
+        await backend.nextStream(nonce)
+        const head = await stream.headers({ withinMs: contract.limits.promptMs })
+        evidence(`headers of ${title}`, `${head.lastSeen} after ${Math.round(head.waitedMs)} ms`)
+        expect(head.status, `status of ${title}, before any event was sent`).toBe(200)
+      }
     }
   },
 })
-
-/** What a backend answers at a stream of which the stub knows nothing. */
-const OPENED: Steering = {
-  stream: true,
-  headers: [
-    ['Content-Type', 'text/event-stream'],
-    ['Cache-Control', 'no-cache'],
-  ],
-}
 
 async function seesEachEventAtOnce(
   context: ClaimContext,
   protocol: 'http1' | 'http2',
 ): Promise<void> {
-  const { backend, contract, facts, evidence, nonce, judging } = context
-  tellUnseen(contract, evidence)
-  await seesEventsOf(context, protocol, { path: streamPath(contract), id: nonce() })
-  for (const path of furtherStreams(contract, facts)) {
-    const id = nonce()
-    await backend.steer(id, OPENED)
-    evidence('a further stream', path)
-    judging({ path })
+  tellUnseen(context.contract, context.evidence)
+  for (const path of judgedStreams(context)) {
+    context.judging({ path })
+    const id = await awaitedStream(context, path)
     await seesEventsOf(context, protocol, { path, id })
   }
 }
