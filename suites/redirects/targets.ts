@@ -4,8 +4,11 @@ import { claim } from '../../fixtures/claim.ts'
 import { inexactTarget, injected, methodLost } from '../../fixtures/faults/redirects.ts'
 import { noHttps, noPlainHttp, servedHosts, servedPlaces } from '../../fixtures/hosts.ts'
 import { anyOf } from '../../fixtures/needs.ts'
+import type { Contract } from '../../fixtures/platform/contract.ts'
+import { publishedPorts } from '../../fixtures/platform/published-ports.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
 import { USUAL_ROOTS } from '../../fixtures/usual-roots.ts'
+import type { PlatformFacts } from '../../fixtures/verdict/blame.ts'
 
 const governedBy = {
   scheme: 'http' as const,
@@ -32,8 +35,9 @@ claim('redirects/exact-target', {
   governedBy,
   brokenBy: inexactTarget,
 
-  async check({ client, contract, evidence, judging }) {
-    const { httpPort, httpsPort } = contract.edge
+  async check({ client, contract, facts, evidence, judging }) {
+    const { httpPort } = contract.edge
+    const ports = httpsPorts(contract, facts)
     for (const host of servedHosts(contract)) {
       const asked = [
         ...ODD.map(path => ({ path, headers: {} })),
@@ -56,7 +60,7 @@ claim('redirects/exact-target', {
         const [, port, rest] = /^https?:\/\/[^/:?#]+(?::(\d+))?(.*)$/s.exec(location) ?? []
         const what = `of Location for http://${host}${path}`
         expect(rest, `path and query ${what}, byte for byte`).toBe(path)
-        expect([undefined, '443', String(httpsPort)], `port ${what}`).toContain(port)
+        expect([undefined, '443', ...ports], `port ${what}`).toContain(port)
       }
     }
   },
@@ -137,4 +141,12 @@ claim('redirects/method-kept', {
 
 function isRedirect({ status }: HttpRecord): boolean {
   return [301, 302, 303, 307, 308].includes(status ?? 0)
+}
+
+/** The ports at which clients reach https: as the compose file publishes the edge's, else its own. */
+function httpsPorts({ edge }: Contract, { compose }: PlatformFacts): string[] {
+  const published = publishedPorts(compose)
+    .filter(each => each.service === edge.service && each.containerPort === edge.httpsPort)
+    .map(({ hostPort }) => String(hostPort ?? edge.httpsPort))
+  return published.length === 0 ? [String(edge.httpsPort)] : published
 }
