@@ -5,7 +5,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { Client } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { cacheOfPosts, sharedCaches } from '../../fixtures/faults/caching.ts'
-import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
+import { loginPath, noOpenApi, noOpenLogin } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import type { SessionCookie } from '../../fixtures/platform/contract.ts'
 import { usualMethod } from '../../fixtures/platform/usual-method.ts'
@@ -20,7 +20,7 @@ claim('caching/login-two-identities', {
   says: "Two identities never see each other's login answer, whatever cache headers the backend sends.",
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §3.5' },
   arrivesBy: apiArrives,
-  needs: noOpenApi,
+  needs: noOpenLogin,
   governedBy,
   brokenBy: [...sharedCaches(loginPath), cacheOfPosts(loginPath)],
 

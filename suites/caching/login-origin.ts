@@ -9,7 +9,7 @@ import {
   loginAnswered,
   sharedCaches,
 } from '../../fixtures/faults/caching.ts'
-import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
+import { loginPath, noOpenLogin } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { header } from '../../fixtures/probes/http.ts'
@@ -40,7 +40,7 @@ claim('caching/login-always-asks', {
   says: 'Every login reaches the backend: none is answered from a store, and none becomes 304.',
   source,
   arrivesBy: apiArrives,
-  needs: noOpenApi,
+  needs: noOpenLogin,
   governedBy: {
     path: loginPath,
     ...storing,
@@ -107,7 +107,7 @@ claim('caching/login-cookies', {
   says: 'Every Set-Cookie of a login arrives unchanged, with Secure, HttpOnly and SameSite.',
   source: { standard: 'RFC 6265 §3, §4.1; RFC 9110 §5.3' },
   arrivesBy: apiArrives,
-  needs: noOpenApi,
+  needs: noOpenLogin,
   governedBy: {
     path: loginPath,
     directives: [

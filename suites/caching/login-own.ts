@@ -6,7 +6,7 @@ import type { Client } from '../../fixtures/client.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { besideOwnHeaders } from '../../fixtures/faults/caching.ts'
-import { anyOf, loginPath, type Need, noOpenApi } from '../../fixtures/needs.ts'
+import { anyOf, loginPath, type Need, noOpenLogin } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { effective } from '../../fixtures/platform/nginx/effective.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
@@ -64,7 +64,7 @@ claim(ID, {
   says: 'Whatever the backend says or forgets, the login answer has the edge’s no-store, and nothing beside it that a cache could hold on to; nor is a login asked conditionally.',
   source: { spec: 'Flow Description 5 (secure caching); RFC 9111 §5.2.2.5, §4.3' },
   arrivesBy: apiArrives,
-  needs: anyOf(noOpenApi, notOwned),
+  needs: anyOf(noOpenLogin, notOwned),
   governedBy: {
     path: loginPath,
     directives: ['proxy_hide_header', 'add_header', 'proxy_set_header', 'proxy_pass'],

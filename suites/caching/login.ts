@@ -9,7 +9,7 @@ import { claim } from '../../fixtures/claim.ts'
 import type { ClaimContext } from '../../fixtures/context.ts'
 import { isEdgeRefusal, outcomeOf } from '../../fixtures/edge-answers.ts'
 import { weakenedNoStore } from '../../fixtures/faults/caching.ts'
-import { loginPath, noOpenApi } from '../../fixtures/needs.ts'
+import { loginPath, noOpenLogin } from '../../fixtures/needs.ts'
 import { atItsPace } from '../../fixtures/pace.ts'
 import { apiArrives } from '../../fixtures/prerequisites.ts'
 import { type HttpRecord, header } from '../../fixtures/probes/http.ts'
@@ -23,7 +23,7 @@ claim('caching/login-no-store', {
   // Where no service answers, the edge's own 502 is no login's answer.
   restsOn: ['routing/services-answer'],
   arrivesBy: apiArrives,
-  needs: noOpenApi,
+  needs: noOpenLogin,
   governedBy,
   brokenBy: weakenedNoStore(loginPath),
 
