@@ -1,7 +1,12 @@
 import { posix } from 'node:path'
 import { expect } from 'vitest'
 import { claim } from '../../fixtures/claim.ts'
-import { inexactTarget, injected, methodLost } from '../../fixtures/faults/redirects.ts'
+import {
+  inexactTarget,
+  injected,
+  methodLost,
+  portCarried,
+} from '../../fixtures/faults/redirects.ts'
 import { noHttps, noPlainHttp, servedHosts, servedPlaces } from '../../fixtures/hosts.ts'
 import { anyOf } from '../../fixtures/needs.ts'
 import type { Contract } from '../../fixtures/platform/contract.ts'
@@ -36,13 +41,13 @@ claim('redirects/exact-target', {
   brokenBy: inexactTarget,
 
   async check({ client, contract, facts, evidence, judging }) {
-    const { httpPort } = contract.edge
-    const ports = httpsPorts(contract, facts)
+    const ports = clientPorts(contract.edge.httpsPort, contract, facts)
+    // A browser names the port that it was told in the URL, unless that is 80.
+    const named = clientPorts(contract.edge.httpPort, contract, facts).filter(port => port !== '80')
     for (const host of servedHosts(contract)) {
       const asked = [
         ...ODD.map(path => ({ path, headers: {} })),
-        // Some clients name the port though it goes without saying.
-        { path: '/with-port', headers: { host: `${host}:${httpPort}` } },
+        ...named.map(port => ({ path: '/with-port', headers: { host: `${host}:${port}` } })),
       ]
       const answers = await Promise.all(
         asked.map(each => client.http1.request({ scheme: 'http', host, ...each })),
@@ -62,6 +67,33 @@ claim('redirects/exact-target', {
         expect(rest, `path and query ${what}, byte for byte`).toBe(path)
         expect([undefined, '443', ...ports], `port ${what}`).toContain(port)
       }
+    }
+  },
+})
+
+claim('redirects/port-left-out', {
+  level: 'should',
+  says: 'A client that names port 80, though it goes without saying, is redirected to https without it.',
+  source: { standard: 'RFC 9110 §4.2.1, §7.2 (the port in Host)' },
+  restsOn: ['redirects/http-to-https'],
+  needs: anyOf(noHttps, noPlainHttp),
+  governedBy,
+  brokenBy: portCarried,
+
+  async check({ client, contract, facts, evidence, judging }) {
+    const ports = clientPorts(contract.edge.httpsPort, contract, facts)
+    for (const host of servedHosts(contract)) {
+      const request = { scheme: 'http' as const, host, path: '/with-port' }
+      const answer = await client.http1.request({ ...request, headers: { host: `${host}:80` } })
+      const location = header(answer, 'location').join(' | ')
+      evidence(
+        `http://${host}:80/with-port`,
+        location || `no redirect: ${answer.status ?? 'closed'}`,
+      )
+      if (!isRedirect(answer)) continue
+      judging(request)
+      const [, port] = /^https?:\/\/[^/:?#]+(?::(\d+))?/.exec(location) ?? []
+      expect([undefined, '443', ...ports], `port of Location for Host: ${host}:80`).toContain(port)
     }
   },
 })
@@ -143,10 +175,10 @@ function isRedirect({ status }: HttpRecord): boolean {
   return [301, 302, 303, 307, 308].includes(status ?? 0)
 }
 
-/** The ports at which clients reach https: as the compose file publishes the edge's, else its own. */
-function httpsPorts({ edge }: Contract, { compose }: PlatformFacts): string[] {
+/** The ports at which clients reach one of the edge's: as the compose file publishes it, else that port itself. */
+function clientPorts(own: number, { edge }: Contract, { compose }: PlatformFacts): string[] {
   const published = publishedPorts(compose)
-    .filter(each => each.service === edge.service && each.containerPort === edge.httpsPort)
-    .map(({ hostPort }) => String(hostPort ?? edge.httpsPort))
-  return published.length === 0 ? [String(edge.httpsPort)] : published
+    .filter(each => each.service === edge.service && each.containerPort === own)
+    .map(({ hostPort }) => String(hostPort ?? own))
+  return published.length === 0 ? [String(own)] : published
 }
