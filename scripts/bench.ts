@@ -1,165 +1,117 @@
-import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import type Dockerode from 'dockerode'
 import { engine } from '../fixtures/topology/engine.ts'
-import { type Verdict, verdictSchema } from '../fixtures/verdict/schema.ts'
+import { checkout } from './bench-checkout.ts'
+import { type Figures, measureGate } from './bench-gate.ts'
 import { measureMutants } from './bench-mutants.ts'
+import { reportFailure } from './failure.ts'
 import { print } from './print.ts'
 
-/** How often a running gate is looked at, in milliseconds. */
-const LOOK_MS = 200
+const HELP = `npm run bench [-- options]
 
-/** Figures of one gate. */
-type Figures = Record<string, number>
+Runs gates on this machine, on which nothing else should run, and prints what they take: time, processor seconds
+by part, and what the container engine was asked to do. Medians, with the least and the most.
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '5' },
-    /** How many mutants are judged for their pace; none where it is 0. */
-    mutants: { type: 'string', default: '120' },
-    platform: { type: 'string' },
-  },
-})
-const docker = (await engine()).container.dockerode as unknown as Dockerode
-/** Runs one gate and watches its process and its containers. */
-async function measure(): Promise<Figures> {
-  const report = await mkdtemp(join(tmpdir(), 'topology-bench-'))
-  const began = performance.now()
-  const platform = values.platform === undefined ? [] : ['--platform', values.platform]
-  const child = spawn(
-    process.execPath,
-    // As `npm run gate` starts it: small young generations, because most of its objects are dead at once.
-    [
-      '--max-semi-space-size=2',
-      join(import.meta.dirname, 'gate.ts'),
-      '--json',
-      '--report',
-      report,
-      ...platform,
-    ],
-    { stdio: ['ignore', 'ignore', 'ignore'] },
-  )
-  const ended = new Promise<number | null>(resolve => child.once('exit', resolve))
-  const watch = new Watch(child.pid ?? 0)
-  const status = await Promise.race([ended, watch.until(ended)])
-  const wall = (performance.now() - began) / 1000
-  try {
-    const verdict = verdictSchema.parse(
-      JSON.parse(await readFile(join(report, 'verdict.json'), 'utf8')),
-    )
-    return {
-      'wall, s': round(wall),
-      ...phases(verdict),
-      ...watch.figures,
-      'exit status': status ?? -1,
-    }
-  } finally {
-    await rm(report, { recursive: true, force: true })
-  }
+  --runs N          so many of each (default 5), after one that warms up
+  --against REF     another commit, run by turns with this one, and the ratio to it
+  --gates NAMES     which: whole,quick,claim,explain,list (default all)
+  --platform DIR    the platform that is judged (default: the reference)
+  --mutants N       judge so many mutants besides, for their pace (default 0)
+`
+
+/** Gates by their names here, with their arguments. */
+const GATES: Record<string, string[]> = {
+  whole: [],
+  quick: ['--quick'],
+  claim: ['--only', 'headers/hsts'],
+  explain: ['--explain'],
+  list: ['--list'],
 }
 
-function phases(verdict: Verdict): Figures {
-  return Object.fromEntries(
-    verdict.phases.map(({ name, ms }) => [`phase ${name}, s`, round(ms / 1000)]),
-  )
-}
+process.exitCode = await main().catch(reportFailure)
+process.exit()
 
-/** Looks at a process and at the containers that it started, as the kernel and the engine account for them. */
-class Watch {
-  figures: Figures = {}
-  readonly #pid: number
-  #containers = 0
-
-  constructor(pid: number) {
-    this.#pid = pid
-  }
-
-  async until(ended: Promise<unknown>): Promise<never> {
-    let over = false
-    void ended.then(() => {
-      over = true
-    })
-    while (!over) {
-      await Promise.all([this.#lookAtProcess(), this.#lookAtContainers()])
-      await new Promise(resolve => setTimeout(resolve, LOOK_MS))
-    }
-    return new Promise(() => {})
-  }
-
-  async #lookAtProcess(): Promise<void> {
-    try {
-      const [status, stat] = await Promise.all([
-        readFile(`/proc/${this.#pid}/status`, 'utf8'),
-        readFile(`/proc/${this.#pid}/stat`, 'utf8'),
-      ])
-      // The kernel keeps the peak itself, so the last look has it.
-      this.figures['gate process, peak MB'] = Math.round(
-        Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
-      )
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      // Clock ticks, of which Linux counts 100 a second for every program.
-      this.figures['gate processor time, s'] = round(
-        (Number(fields[11]) + Number(fields[12])) / 100,
-      )
-    } catch {
-      // It has just ended; the last look stands.
-    }
-  }
-
-  async #lookAtContainers(): Promise<void> {
-    const containers = await docker.listContainers({ filters: { label: ['topology.run'] } })
-    const own = containers.filter(
-      ({ Labels }) => Labels['topology.process']?.split('/')[1] === String(this.#pid),
-    )
-    const used = await Promise.all(own.map(({ Id }) => memoryOf(Id)))
-    this.#containers = Math.max(
-      this.#containers,
-      used.reduce((sum, bytes) => sum + bytes, 0),
-    )
-    this.figures['all containers, peak MB'] = Math.round(this.#containers / 1024 / 1024)
-  }
-}
-
-/** Memory of a container in bytes, without the file cache that the kernel could take back at any time. */
-async function memoryOf(id: string): Promise<number> {
-  try {
-    const { memory_stats: memory } = await docker
-      .getContainer(id)
-      .stats({ stream: false, 'one-shot': true })
-    const cache = memory.stats?.total_inactive_file ?? memory.stats?.inactive_file ?? 0
-    return (memory.usage ?? 0) - cache
-  } catch {
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      runs: { type: 'string', default: '5' },
+      against: { type: 'string' },
+      gates: { type: 'string', default: Object.keys(GATES).join() },
+      platform: { type: 'string' },
+      mutants: { type: 'string', default: '0' },
+    },
+  })
+  if (values.help) {
+    await print(process.stdout, HELP)
     return 0
   }
+  const here = dirname(import.meta.dirname)
+  const platform = values.platform === undefined ? [] : ['--platform', values.platform]
+  const docker = (await engine()).container.dockerode as unknown as Dockerode
+  await using other =
+    values.against === undefined ? undefined : await checkout(here, values.against)
+  for (const name of values.gates.split(',')) {
+    const words = [...(GATES[name] ?? []), ...platform]
+    const ours: Figures[] = []
+    const theirs: Figures[] = []
+    for (let n = 0; n <= Number(values.runs); n++) {
+      for (const [root, figures] of [
+        [here, ours],
+        [other?.root, theirs],
+      ] as const) {
+        if (root === undefined) continue
+        const figuresOfOne = await measureGate(docker, root, words)
+        // The first warms images and file caches, and is not counted.
+        if (n > 0) figures.push(figuresOfOne)
+        const which = root === here ? 'this tree' : other?.commit
+        process.stderr.write(
+          `${name} ${n || 'warm-up'}, ${which}: ${figuresOfOne['wall, s']?.toFixed(1)} s\n`,
+        )
+      }
+    }
+    const title = `gate ${words.join(' ')}`.trim()
+    await print(process.stdout, `\n${table(title, ours, theirs, other?.commit)}`)
+  }
+  if (Number(values.mutants) > 0)
+    await print(
+      process.stdout,
+      `\n${await measureMutants(Number(values.mutants), values.platform)}`,
+    )
+  return 0
 }
 
-function table(figures: Figures[]): string {
-  const names = Object.keys(figures[0] ?? {})
-  const width = Math.max(...names.map(name => name.length))
+/** A line a figure: least, median and most; beside them the other commit's median, and the ratio of the medians. */
+function table(title: string, ours: Figures[], theirs: Figures[], other?: string): string {
+  const names = [...new Set([...ours, ...theirs].flatMap(each => Object.keys(each)))]
+  const width = Math.max(title.length, ...names.map(name => name.length))
+  const row = (name: string, cells: string[]) =>
+    `${name.padEnd(width)} ${cells.map(cell => cell.padStart(9)).join(' ')}`.trimEnd()
+  const head = row(title, [
+    ...['least', 'median', 'most'],
+    ...(other === undefined ? [] : [other, 'ratio']),
+  ])
   const rows = names.map(name => {
-    const sorted = figures.map(each => each[name] ?? 0).sort((a, b) => a - b)
-    const cells = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)]
-    return `${name.padEnd(width)} ${cells.map(cell => String(cell).padStart(9)).join('')}`
+    const mine = spread(ours, name)
+    const cells = [mine.least, mine.median, mine.most].map(short)
+    if (other === undefined) return row(name, cells)
+    const their = spread(theirs, name)
+    const ratio = their.median === 0 ? '' : (mine.median / their.median).toFixed(2)
+    return row(name, [...cells, short(their.median), ratio])
   })
-  const head = `${`${figures.length} warm gates`.padEnd(width)} ${['least', 'median', 'most'].map(word => word.padStart(9)).join('')}`
   return `${[head, ...rows].join('\n')}\n`
 }
 
-function round(value: number): number {
-  return Math.round(value * 100) / 100
+function spread(figures: Figures[], name: string): { least: number; median: number; most: number } {
+  const sorted = figures.map(each => each[name] ?? 0).toSorted((a, b) => a - b)
+  return {
+    least: sorted[0] ?? 0,
+    median: sorted[Math.floor(sorted.length / 2)] ?? 0,
+    most: sorted.at(-1) ?? 0,
+  }
 }
 
-const runs: Figures[] = []
-// The first warms images and file caches, and is not counted.
-for (let n = 0; n <= Number(values.runs) && Number(values.runs) > 0; n++) {
-  const figures = await measure()
-  if (n > 0) runs.push(figures)
-  process.stderr.write(`${n === 0 ? 'warm-up' : `run ${n}`}: ${figures['wall, s']} s\n`)
+function short(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(2)
 }
-if (runs.length > 0) await print(process.stdout, table(runs))
-if (Number(values.mutants) > 0)
-  await print(process.stdout, `\n${await measureMutants(Number(values.mutants), values.platform)}`)
-process.exit()
