@@ -1,10 +1,18 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { openBystander } from './bystander.ts'
-import type { ReadyLine } from './protocol.ts'
+import type { ReadyLine, StubFile } from './protocol.ts'
 import { readPorts, readSettings } from './settings.ts'
 import { openStub } from './stub.ts'
 
 // The first process of a container has no default action for signals.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0))
+
+// Node reads the authorities that its environment names when it first needs them, and not before.
+for (const { path, content } of JSON.parse(process.env.STUB_FILES ?? '[]') as StubFile[]) {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, content, { mode: 0o600 })
+}
 
 if (process.env.STUB_ROLE === 'other') {
   await openBystander(readPorts(process.env.STUB_PORTS ?? '[]'))

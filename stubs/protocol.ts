@@ -15,6 +15,12 @@ export const CONTROL_PORT = 7077
 export const KEY = '/run/topology/stub.key'
 export const CERTIFICATE = '/run/topology/stub.crt'
 
+/** A file that a stub finds in its container. */
+export interface StubFile {
+  path: string
+  content: string
+}
+
 /** A port of a stub. */
 export interface StubPort {
   port: number

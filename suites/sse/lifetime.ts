@@ -144,6 +144,8 @@ async function silentStream({ ownEdge, backend, contract }: ClaimContext) {
   const [probe] = edge.client.both.toReversed()
   const stream = (probe ?? edge.client.http1).openEventStream(streamPath(contract))
   const held = await backend.nextStream(stream.nonce)
+  // Its silence begins when the edge has the answer's headers. What is held back there is for other claims.
+  await stream.headers({ withinMs: patience.arrivesMs })
   return { edge, stream, held }
 }
 
