@@ -12,7 +12,8 @@ export default defineConfig({
           include: ['{fixtures,stubs,scripts,suites}/**/*.test.ts'],
           pool: 'threads',
           // Patience for a busy machine: no test waits for time to pass.
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {
