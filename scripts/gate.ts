@@ -5,7 +5,6 @@ import { printableJson } from '../fixtures/printable.ts'
 import type { Run } from '../fixtures/run.ts'
 import { EnvironmentError } from '../fixtures/topology/environment-error.ts'
 import { Collector } from '../fixtures/verdict/collector.ts'
-import type { Fixes } from '../fixtures/verdict/fixes.ts'
 import { githubAnnotations } from '../fixtures/verdict/github.ts'
 import { askedQuestions } from '../fixtures/verdict/questions.ts'
 import {
@@ -62,72 +61,67 @@ async function main(): Promise<number> {
     await print(process.stdout, await initContract(options))
     return 0
   }
-  const { verdict, accepted, fixes } = await judge(options)
-  await report(verdict, options)
-  if (options.fix) await tellFixes(await writeFixes(fixes, options), options)
-  if (accepted !== undefined)
-    await print(options.json ? process.stderr : process.stdout, `\n${accepted}`)
-  return verdict.summary.ok ? 0 : 1
-}
-
-/** The verdict; with `--accept`, in the light of what was accepted, and what that was. */
-async function judge(
-  options: GateOptions,
-): Promise<{ verdict: Verdict; accepted?: string; fixes?: Fixes }> {
   const began = performance.now()
   const progress = new ProgressLine()
+  return withRun({ ...options, progress: progress.say }, run =>
+    judge(run, options, progress, began),
+  ).finally(progress.clear)
+}
+
+/**
+ * Judges a platform, and reports before anything is taken down: nobody waits for that who wants the verdict.
+ * @returns the exit status.
+ */
+async function judge(
+  run: Run,
+  options: GateOptions,
+  progress: ProgressLine,
+  began: number,
+): Promise<number> {
   const collector = new Collector(({ id }) => progress.say(`judged ${id}`))
-  const {
-    run,
-    claims: judged,
-    fixes,
-    errors,
-  } = await withRun({ ...options, progress: progress.say }, async run => {
-    // A platform that cannot be used ends the gate at once, whatever the test runner is doing.
-    const judged = run.phases.time('claims', async () => {
-      await runVitest(
-        [],
-        {
-          project: ['claims'],
-          reporters: [collector, 'junit'],
-          outputFile: { junit: join(options.report, 'junit.xml') },
-          testNamePattern: claimPattern(options.only),
-          passWithNoTests: true,
-          silent: true,
-        },
-        'silenced',
-      )
-    })
-    await Promise.all([run.ready, judged])
-    // Reds that are accepted for now are not mended now.
-    if (options.accept || collector.errors.length > 0)
-      return { run, claims: collector.claims, fixes: undefined, errors: [] }
-    const { strict, fix } = options
-    const sought = await seekRemedies(run, collector.claims, {
-      fix,
-      strict,
-      progress: progress.say,
-    })
-    return { run, ...sought }
-  }).finally(progress.clear)
-  // The verdict stands all the same.
-  if (errors.length > 0)
-    await print(process.stderr, `The search for remedies failed: ${errors.join('\n')}\n`)
-  if (collector.errors.length > 0) {
+  // A platform that cannot be used ends the gate at once, whatever the test runner is doing.
+  const judged = run.phases.time('claims', () =>
+    runVitest(
+      [],
+      {
+        project: ['claims'],
+        reporters: [collector, 'junit'],
+        outputFile: { junit: join(options.report, 'junit.xml') },
+        testNamePattern: claimPattern(options.only),
+        passWithNoTests: true,
+        silent: true,
+      },
+      'silenced',
+    ),
+  )
+  const [{ platform }] = await Promise.all([run.ready, judged])
+  if (collector.errors.length > 0)
     throw new EnvironmentError(`The suites could not be run: ${collector.errors.join('\n')}`)
-  }
-  if (collector.claims.length === 0) {
+  if (collector.claims.length === 0)
     throw new InputError(`no claim's id matches "${options.only}"`, {
       remedy: '`npm run gate -- --list` shows every id.',
     })
-  }
-  const { platform } = await run.ready
-  const acceptance = options.accept ? await acceptReds(platform, judged) : undefined
-  const claims = acceptance?.claims ?? judged
+  // Reds that are accepted for now are not mended now.
+  const acceptance = options.accept ? await acceptReds(platform, collector.claims) : undefined
+  const { strict, fix } = options
+  const {
+    claims,
+    fixes,
+    errors = [],
+  } = acceptance
+    ? { claims: acceptance.claims, fixes: undefined }
+    : await seekRemedies(run, collector.claims, { fix, strict, progress: progress.say })
+  progress.clear()
+  // The verdict stands all the same.
+  if (errors.length > 0)
+    await print(process.stderr, `The search for remedies failed: ${errors.join('\n')}\n`)
   const verdict = await assemble(run, claims, options, performance.now() - began)
-  if (acceptance === undefined) return { verdict, fixes }
-  verdict.platform.contract ??= acceptance.file
-  return { verdict, accepted: acceptance.text }
+  if (acceptance) verdict.platform.contract ??= acceptance.file
+  await report(verdict, options)
+  if (fix) await tellFixes(await writeFixes(fixes, options), options)
+  if (acceptance)
+    await print(options.json ? process.stderr : process.stdout, `\n${acceptance.text}`)
+  return verdict.summary.ok ? 0 : 1
 }
 
 async function assemble(
