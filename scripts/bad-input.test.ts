@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test, vi } from 'vitest'
 import { InputError } from '../fixtures/platform/input-error.ts'
 import { readPlatform } from '../fixtures/platform/read-platform.ts'
-import { type BadInput, badInputs, type Entry, SOUND } from './bad-inputs.ts'
+import { badInputs } from './bad-inputs.ts'
 import { reportFailure } from './failure.ts'
+import { type BadInput, type Entry, SOUND } from './sound-platform.ts'
 
 /** Most of the processor that reading may take, in milliseconds. A hang is ended by the test's own limit. */
 const SOON_MS = 10_000
