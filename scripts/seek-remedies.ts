@@ -34,6 +34,8 @@ export async function seekRemedies(
     // A machine that is busy with other things takes longer for each.
     withinMs: withinMs * SLOWNESS,
   }
+  const { topology } = await run.ready
+  topology.manyEdges = true
   // Several edges share a machine, which is not what they are judged for. Worker threads read it.
   const { TOPOLOGY_PATIENCE } = process.env
   process.env.TOPOLOGY_PATIENCE ??= '2'
