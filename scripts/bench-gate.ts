@@ -60,7 +60,7 @@ export async function measureGate(
 }
 
 /** The environment that npm gives its scripts. */
-export function withTools(checkout: string): NodeJS.ProcessEnv {
+function withTools(checkout: string): NodeJS.ProcessEnv {
   const path = [join(checkout, 'node_modules/.bin'), process.env.PATH].join(delimiter)
   return { ...process.env, PATH: path }
 }
