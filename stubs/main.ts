@@ -1,13 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { openBystander } from './bystander.ts'
 import type { ReadyLine, StubFile } from './protocol.ts'
 import { readPorts, readSettings } from './settings.ts'
 import { openStub } from './stub.ts'
-
-/** Each certificate of a file by itself. */
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+import { trust } from './trust.ts'
 
 // The first process of a container has no default action for signals.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0))
@@ -16,13 +13,8 @@ for (const { path, content } of JSON.parse(process.env.STUB_FILES ?? '[]') as St
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, content, { mode: 0o600 })
 }
-// Node's own variable for this names a file that has to be there before it starts.
 const { STUB_AUTHORITIES } = process.env
-if (STUB_AUTHORITIES !== undefined)
-  setDefaultCACertificates([
-    ...getCACertificates('default'),
-    ...((await readFile(STUB_AUTHORITIES, 'utf8')).match(CERTIFICATES) ?? []),
-  ])
+if (STUB_AUTHORITIES !== undefined) trust(await readFile(STUB_AUTHORITIES, 'utf8'))
 
 if (process.env.STUB_ROLE === 'other') {
   await openBystander(readPorts(process.env.STUB_PORTS ?? '[]'))
