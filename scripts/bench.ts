@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import type Dockerode from 'dockerode'
+import { InputError } from '../fixtures/platform/input-error.ts'
 import { engine } from '../fixtures/topology/engine.ts'
 import { checkout } from './bench-checkout.ts'
 import { type Figures, measureGate } from './bench-gate.ts'
@@ -53,7 +54,7 @@ async function main(): Promise<number> {
   await using other =
     values.against === undefined ? undefined : await checkout(here, values.against)
   for (const name of values.gates.split(',')) {
-    const words = [...(GATES[name] ?? []), ...platform]
+    const words = [...argumentsOf(name), ...platform]
     const ours: Figures[] = []
     const theirs: Figures[] = []
     for (let n = 0; n <= Number(values.runs); n++) {
@@ -80,6 +81,15 @@ async function main(): Promise<number> {
       `\n${await measureMutants(Number(values.mutants), values.platform)}`,
     )
   return 0
+}
+
+/** @throws InputError where no gate is called so. */
+function argumentsOf(name: string): string[] {
+  const known = GATES[name]
+  if (known !== undefined) return known
+  throw new InputError(`no gate is called "${name}"`, {
+    remedy: `--gates takes ${Object.keys(GATES).join(', ')}, with commas between.`,
+  })
 }
 
 /** A line a figure: least, median and most; beside them the other commit's median, and the ratio of the medians. */
